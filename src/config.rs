@@ -1,0 +1,203 @@
+//! What the command line means: every option once, checked, with its default, unit and source.
+//!
+//! Knows values in the groups that `--help` has. Refuses to know how they were typed (`cli`).
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::request::{Method, Secret};
+
+/// How tasks run: data, not code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// One URL after another: threads with one job.
+    Sync,
+    /// A thread of the system for each URL in flight.
+    Threads,
+    /// A coroutine for each URL, all on one worker thread. The default.
+    Coroutines,
+}
+
+impl Mode {
+    /// The word of `--mode` and of the record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Sync => "sync",
+            Mode::Threads => "threads",
+            Mode::Coroutines => "coroutines",
+        }
+    }
+}
+
+/// Where entries come from, in the order given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operand {
+    /// An operand that begins with `scheme://`.
+    Url(String),
+    /// A list file.
+    File(PathBuf),
+    /// `-`, or no operand and a standard input that is no terminal.
+    Stdin,
+}
+
+/// Everything a run needs to know. Built once, never changed.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What to fetch.
+    pub operands: Vec<Operand>,
+    /// How many at once.
+    pub concurrency: Concurrency,
+    /// What every request is like unless its line says otherwise.
+    pub request: RequestDefaults,
+    /// How servers are reached.
+    pub connection: Connection,
+    /// How long and how much.
+    pub limits: Limits,
+    /// The run as a whole.
+    pub run: Run,
+    /// Who is told what.
+    pub output: Output,
+}
+
+/// How many at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Concurrency {
+    /// `-j`: requests in flight in all, at least 1. Defaults to 50; 1 with `--sync`.
+    pub jobs: u32,
+    /// `--per-host`: in flight for one listed host; `None` = no limit. Defaults to 10.
+    pub per_host: Option<u32>,
+    /// Whether `--per-host` was typed: only then does it bind the loopback too.
+    pub per_host_given: bool,
+    /// `--rate`: the least time between two starts; `None` = as fast as slots come free.
+    pub start_interval: Option<Duration>,
+    /// `--mode`, `--sync`. Defaults to coroutines.
+    pub mode: Mode,
+}
+
+/// A header of the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeaderEdit {
+    /// `-H 'K: V'` and, with an empty value, `-H 'K;'`.
+    Set(String, Secret),
+    /// `-H 'K:'`: leave out one that we would send by ourselves.
+    Remove(String),
+}
+
+/// What every request is like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestDefaults {
+    /// `-X`, or POST with `-d`, or HEAD with `-I`. Defaults to GET.
+    pub method: Method,
+    /// `-H`, in order.
+    pub headers: Vec<HeaderEdit>,
+    /// `-d`: bytes to send; `None` = no body. A form type goes with it unless a header says otherwise.
+    pub body: Option<Vec<u8>>,
+    /// `-u USER:PASS`.
+    pub user: Option<Secret>,
+    /// `-A`. Defaults to greenfetch/VERSION; an empty text sends none.
+    pub user_agent: String,
+    /// `--max-redirs`. Defaults to 10; 0 makes the 3xx the answer.
+    pub max_redirs: u32,
+}
+
+/// Which addresses of a name are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Family {
+    /// Both, as RFC 8305 orders them. The default.
+    #[default]
+    Any,
+    /// `-4`.
+    V4,
+    /// `-6`.
+    V6,
+}
+
+/// `--resolve HOST:PORT:ADDR[,ADDR]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolve {
+    /// The name in lower case; `*` is any.
+    pub host: String,
+    /// The port that the URL asks for.
+    pub port: u16,
+    /// What to connect to instead of asking, at least one.
+    pub addrs: Vec<IpAddr>,
+}
+
+/// How servers are reached.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Connection {
+    /// `--resolve`, in order; the first that fits holds.
+    pub resolve: Vec<Resolve>,
+    /// `-4`, `-6`.
+    pub family: Family,
+    /// `-k`: certificates are not verified.
+    pub insecure: bool,
+    /// `--cacert`: trusted roots in place of the system's; `None` = the system's, or what SSL_CERT_FILE and SSL_CERT_DIR name.
+    pub cacert: Option<PathBuf>,
+}
+
+/// How long and how much; `None` is no limit everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// `--connect-timeout`. Defaults to 5 s.
+    pub connect_timeout: Option<Duration>,
+    /// `-m`, `--max-time`: one attempt. Defaults to 30 s.
+    pub max_time: Option<Duration>,
+    /// `--stall`: without a byte once the response has begun. Defaults to 10 s.
+    pub stall: Option<Duration>,
+    /// `--deadline`: the run. Defaults to none.
+    pub deadline: Option<Duration>,
+    /// `--max-filesize`: bytes of body after decoding. Defaults to 100 MiB.
+    pub max_filesize: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connect_timeout: Some(Duration::from_secs(5)),
+            max_time: Some(Duration::from_secs(30)),
+            stall: Some(Duration::from_secs(10)),
+            deadline: None,
+            max_filesize: Some(100 << 20),
+        }
+    }
+}
+
+/// The run as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Run {
+    /// `--fail-fast`: the first failure cancels the rest.
+    pub fail_fast: bool,
+    /// `--allow-empty`: nothing to fetch is fine.
+    pub allow_empty: bool,
+}
+
+/// How much is said on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Verbosity {
+    /// `-qq`: nothing but the exit status, stdout included.
+    Silent,
+    /// `-q`: no summary and no bar.
+    Quiet,
+    /// Failures, warnings, summary.
+    #[default]
+    Normal,
+    /// `-v`: starts, redirects and retries too.
+    Verbose,
+    /// `-vv`: the wire too.
+    Wire,
+}
+
+/// Who is told what.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Output {
+    /// `--json`: records on stdout in place of the lines.
+    pub json: bool,
+    /// `-q`, `-v`.
+    pub verbosity: Verbosity,
+    /// Whether stderr gets colour: `--color`, NO_COLOR, CLICOLOR_FORCE and the terminal, resolved.
+    pub color: bool,
+    /// Whether the bar is drawn: stderr is a terminal, not CI, no `-q`, no `--no-progress-meter`.
+    pub progress: bool,
+}

@@ -1,0 +1,153 @@
+//! What happened when: the one interface between running and telling.
+//!
+//! Knows events, owned so that they can cross to the reporter's thread, and what a listener is.
+//! Refuses to know who listens.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::config::Mode;
+use crate::outcome::{Attempt, Outcome};
+use crate::request::Subject;
+
+/// Something that happened in a run.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The first event of every run.
+    RunStarted(RunInfo),
+    /// A request has its slot.
+    Started(Arc<Subject>),
+    /// An attempt failed and another will follow.
+    Retrying {
+        /// Which entry.
+        subject: Arc<Subject>,
+        /// The attempt that failed.
+        attempt: Box<Attempt>,
+        /// How long until the next one.
+        wait: Duration,
+    },
+    /// Something on the way that `-v` or `-vv` asked for.
+    Trace(Arc<Subject>, Trace),
+    /// An entry's end; exactly one for each entry taken up.
+    Finished(Box<Outcome>),
+    /// A sentence for the person at the shell, such as a limit that was lowered.
+    Warning(String),
+    /// The table of what is parked where, asked for by SIGUSR1 or written when the deadline struck.
+    Parked(Vec<Parked>),
+    /// The last event of every run.
+    RunFinished(Summary),
+}
+
+/// What is told on the way, for `-v` and `-vv`.
+#[derive(Debug, Clone)]
+pub enum Trace {
+    /// A redirect is followed: its status and the next URL.
+    Redirect(u16, url::Url),
+    /// A line of the wire log as curl prints it: `* ` remarks, `> ` sent, `< ` received. Secrets are masked already;
+    /// bytes from outside are raw: escape before showing.
+    Wire(String),
+}
+
+/// What a run is, known before its first request.
+#[derive(Debug, Clone)]
+pub struct RunInfo {
+    /// Random, in hex, the same in every record of the run.
+    pub run_id: String,
+    /// How tasks run.
+    pub mode: Mode,
+    /// The zero of `t_start` and `t_end`.
+    pub started: Instant,
+    /// The same moment as a date.
+    pub started_at: SystemTime,
+    /// The number of entries, when the list's length is known before the run; `None` for standard input.
+    pub entries: Option<u64>,
+}
+
+/// One line of the parked table.
+#[derive(Debug, Clone)]
+pub struct Parked {
+    /// Which entry.
+    pub subject: Arc<Subject>,
+    /// Where in its life it is.
+    pub phase: crate::outcome::Phase,
+    /// How long it has been there.
+    pub since: Duration,
+}
+
+/// Why a run ended before its list did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// A signal that ends processes: INT, TERM or HUP, by its number.
+    Signal(i32),
+    /// `--deadline` struck.
+    Deadline,
+    /// `--fail-fast` and a failure.
+    FailFast,
+    /// Standard output's reader went away and nothing else wants the results.
+    OutputClosed,
+}
+
+/// What limited a run, as far as the loop can see.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limiters {
+    /// Time during which nothing could start because `--jobs` slots were taken.
+    pub jobs: Duration,
+    /// Time during which slots were free and entries waited for their host's limit alone.
+    pub per_host: Duration,
+    /// The same for `--rate`.
+    pub rate: Duration,
+    /// Time during which the list had nothing to offer though slots were free.
+    pub list: Duration,
+    /// Time during which the sinks had not yet taken what had happened.
+    pub output: Duration,
+}
+
+/// What a run came to: counts by the loop that owns them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Entries taken up: each has one outcome.
+    pub taken_up: u64,
+    /// Passed.
+    pub passed: u64,
+    /// Failed, lines that are no URL and `write` failures included.
+    pub failed: u64,
+    /// Failed on a soft line.
+    pub soft: u64,
+    /// Cancelled.
+    pub cancelled: u64,
+    /// Of the failed: those whose only failure is that a file could not be written.
+    pub failed_write: u64,
+    /// Of the failed: bugs of ours.
+    pub internal: u64,
+    /// Whether the list was read to its end.
+    pub list_ended: bool,
+    /// A list that could not be read to its end or, from standard input, had an error: exit 2.
+    pub list_error: Option<String>,
+    /// Why the run ended before its list; `None` when it did not.
+    pub stop: Option<Stop>,
+    /// The most requests that were in flight at once.
+    pub most_in_flight: u32,
+    /// What held the run back.
+    pub limiters: Limiters,
+    /// From the run's start to its last outcome.
+    pub wall: Duration,
+}
+
+/// A listener. It writes to what it was given and nothing else.
+pub trait Sink {
+    /// Takes one event.
+    ///
+    /// # Errors
+    /// What its output said. A sink that fails is not asked again, and the run ends with 5, or as SIGPIPE does when it
+    /// was standard output's reader that went away.
+    fn event(&mut self, event: &Event) -> io::Result<()>;
+
+    /// Everything that happened so far has been told: show it. Called after each batch.
+    ///
+    /// # Errors
+    /// As for `event`.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

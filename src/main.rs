@@ -1,0 +1,2 @@
+//! The process: arguments in, exit status out.
+fn main() {}

@@ -1,0 +1,207 @@
+//! What is asked of one URL: complete, checked and never changed afterwards.
+//!
+//! Knows the words of a request. Refuses to know where it came from (`list`), how defaults were
+//! combined (`plan`) and how it is sent (`http`).
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+/// The place in a list that an entry stands at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// The list as the user named it; `<args>` for operands, `-` for standard input.
+    pub source: Arc<str>,
+    /// Counted from 1.
+    pub line: u32,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.source, self.line)
+    }
+}
+
+/// A text that no output may show: a header's value, a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Box<str>);
+
+impl Secret {
+    /// Hides a text.
+    pub fn new(text: impl Into<Box<str>>) -> Secret {
+        Secret(text.into())
+    }
+
+    /// The text itself, for the wire alone.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// An HTTP method: `GET` unless something said otherwise. Case matters (RFC 9110 §9.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Method(std::borrow::Cow<'static, str>);
+
+impl Method {
+    /// GET.
+    pub const GET: Method = Method(std::borrow::Cow::Borrowed("GET"));
+    /// HEAD.
+    pub const HEAD: Method = Method(std::borrow::Cow::Borrowed("HEAD"));
+    /// POST.
+    pub const POST: Method = Method(std::borrow::Cow::Borrowed("POST"));
+
+    /// Takes a method of 1 to 32 letters A to Z as it is written.
+    ///
+    /// # Errors
+    /// A sentence fragment that says what is allowed.
+    pub fn parse(text: &str) -> Result<Method, String> {
+        let valid = (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_uppercase());
+        if valid {
+            Ok(Method(text.to_owned().into()))
+        } else {
+            Err("a method is 1 to 32 letters A to Z, such as GET or POST".to_owned())
+        }
+    }
+
+    /// As it goes over the wire.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether sending it twice does no more than sending it once (RFC 9110 §9.2.2). Methods
+    /// that we do not know are taken not to be.
+    pub fn is_idempotent(&self) -> bool {
+        matches!(self.as_str(), "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE" | "TRACE")
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One header of a request, in the order given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// The name as the user wrote it.
+    pub name: String,
+    /// The value; may be empty.
+    pub value: Secret,
+}
+
+impl Header {
+    /// Whether a change of origin must drop it: it says who we are (RFC 9110 §15.4; curl
+    /// CVE-2018-1000007), whatever spelling it was given in.
+    pub fn is_secret(&self) -> bool {
+        const SECRET: [&str; 4] = ["authorization", "cookie", "cookie2", "proxy-authorization"];
+        SECRET.iter().any(|name| self.name.eq_ignore_ascii_case(name))
+    }
+}
+
+/// How long and how much one request may take; `None` is no limit everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// curl: `--connect-timeout`. From the first address tried to the end of the TLS handshake.
+    pub connect_timeout: Option<Duration>,
+    /// curl: `--max-time`. One attempt over names, connect, TLS, redirects and body.
+    pub max_time: Option<Duration>,
+    /// The longest silence once the response has begun.
+    pub stall: Option<Duration>,
+    /// Bytes of body, counted after decoding.
+    pub max_filesize: Option<u64>,
+    /// Redirects that are followed; 0 makes the 3xx the answer.
+    pub max_redirs: u32,
+}
+
+/// Which list entry something is about: enough to name it in a line, a record or a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The entry's place in the whole input, from 0.
+    pub urlnum: u64,
+    /// Where it stands in the list.
+    pub location: Location,
+    /// The URL as the list says it, a password masked; for a line that is no URL, its text.
+    pub listed: String,
+    /// What the user calls it; `None` when nothing was said.
+    pub name: Option<String>,
+    /// The method that is asked for first.
+    pub method: Method,
+    /// The host as the URL has it after parsing; empty where there is none.
+    pub host: String,
+    /// A failure of it is only a warning.
+    pub soft: bool,
+}
+
+/// One thing to fetch.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What it is called.
+    pub subject: Arc<Subject>,
+    /// http or https, with a host, without userinfo and fragment.
+    pub url: Url,
+    /// What the user added, in order, credentials of the URL or `-u` among them; shared by all requests that have the same.
+    pub headers: Arc<[Header]>,
+    /// Bytes to send; `None` sends no body.
+    pub body: Option<Arc<[u8]>>,
+    /// How long and how much.
+    pub limits: Limits,
+    /// Whether the host is the loopback by its own name or number, so that no default limit per host binds it.
+    pub is_loopback: bool,
+}
+
+/// Whether a host is the loopback without asking anybody: an address of 127/8, `::1`,
+/// `localhost` or a name below it (RFC 6761 §6.3).
+pub fn is_loopback_host(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    if let Ok(ip) = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        return ip.is_loopback();
+    }
+    let lower = host.to_ascii_lowercase();
+    lower == "localhost" || lower.ends_with(".localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_letters_and_keeps_its_case() {
+        assert_eq!(Method::parse("PROPFIND").map(|m| m.to_string()), Ok("PROPFIND".to_owned()));
+        for bad in ["", "get", "GET ", "G-T", "GET\r\n", &"A".repeat(33)] {
+            assert!(Method::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        let header = Header { name: "Authorization".to_owned(), value: Secret::new("hunter2") };
+        assert!(!format!("{header:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_secret_header_is_one_in_any_spelling() {
+        let named = |name: &str| Header { name: name.to_owned(), value: Secret::new("x") };
+        assert!(named("aUTHORIZATION").is_secret() && named("cookie").is_secret());
+        assert!(!named("Accept").is_secret());
+    }
+
+    #[test]
+    fn the_loopback_is_known_without_a_look_up() {
+        for yes in ["127.0.0.1", "127.9.9.9", "[::1]", "localhost", "a.b.LOCALHOST", "localhost."] {
+            assert!(is_loopback_host(yes), "{yes}");
+        }
+        for no in ["128.0.0.1", "[::2]", "localhost.example", "notlocalhost", ""] {
+            assert!(!is_loopback_host(no), "{no}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What a server said and when: the facts of one attempt, filled in as they are seen.
+//!
+//! Knows numbers and words of the wire. Refuses to judge them: that is `check` and `outcome`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::outcome::Phase;
+
+/// The version on a status line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// HTTP/1.0.
+    Http10,
+    /// HTTP/1.1.
+    Http11,
+}
+
+impl HttpVersion {
+    /// `1.0` or `1.1`, as curl's `%{http_version}`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            HttpVersion::Http10 => "1.0",
+            HttpVersion::Http11 => "1.1",
+        }
+    }
+}
+
+/// A redirect that was followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hop {
+    /// The URL that answered with the redirect.
+    pub url: Url,
+    /// Its status, 301 to 308.
+    pub response_code: u16,
+}
+
+/// What is known of the TLS session of the last connection, also when verification failed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TlsFacts {
+    /// `TLSv1.2` or `TLSv1.3`; `None` before it was agreed.
+    pub version: Option<String>,
+    /// The suite's name; `None` before it was agreed.
+    pub cipher: Option<String>,
+    /// Whether the certificate was verified and found good.
+    pub verified: bool,
+}
+
+/// What was seen of the last hop of one attempt. A field is what was true when the attempt
+/// ended, however it ended.
+#[derive(Debug, Clone, Default)]
+pub struct Response {
+    /// `None` when no head arrived.
+    pub status: Option<u16>,
+    /// `None` when no head arrived.
+    pub version: Option<HttpVersion>,
+    /// `Content-Type`, raw from the wire: escape before showing.
+    pub content_type: Option<String>,
+    /// All headers, raw from the wire; `None` unless they were asked for.
+    pub headers: Option<Vec<(String, String)>>,
+    /// The last URL asked; `None` when it is the listed one.
+    pub url_effective: Option<Url>,
+    /// The last method used; `None` when it is the listed one.
+    pub method: Option<crate::request::Method>,
+    /// Bytes of body on the wire, without chunk framing.
+    pub size_download: u64,
+    /// Bytes of body after decoding.
+    pub size_delivered: u64,
+    /// Bytes of response head, over all hops as curl counts them.
+    pub size_header: u64,
+    /// Bytes of request body sent.
+    pub size_upload: u64,
+    /// The other end of the last connection.
+    pub remote: Option<SocketAddr>,
+    /// Our end of the last connection.
+    pub local: Option<SocketAddr>,
+    /// New connections made, over all hops.
+    pub num_connects: u32,
+    /// The redirects followed, in order.
+    pub redirects: Vec<Hop>,
+    /// `None` when the last connection was not TLS.
+    pub tls: Option<TlsFacts>,
+}
+
+/// When what happened in one attempt. Marks count from the moment the attempt had its slot and are
+/// those of the last hop, as curl's `time_…`; `None` is "never reached", never zero.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// Waiting for a slot, before everything else and in no other figure.
+    pub queue: Duration,
+    /// The name was resolved.
+    pub namelookup: Option<Duration>,
+    /// The connection stood.
+    pub connect: Option<Duration>,
+    /// The TLS handshake was done.
+    pub appconnect: Option<Duration>,
+    /// The request was about to be sent.
+    pub pretransfer: Option<Duration>,
+    /// The first byte of the response arrived.
+    pub starttransfer: Option<Duration>,
+    /// Everything before the last hop began; zero without redirects.
+    pub redirect: Duration,
+    /// The whole attempt.
+    pub total: Duration,
+    /// How long each phase took over all hops; their sum is `total`.
+    pub phases: PhaseTimes,
+}
+
+/// A duration for each phase; `None` where the phase did not happen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PhaseTimes([Option<Duration>; Phase::COUNT]);
+
+impl PhaseTimes {
+    /// Adds to a phase, which has then happened.
+    pub fn add(&mut self, phase: Phase, duration: Duration) {
+        let slot = &mut self.0[phase as usize];
+        *slot = Some(slot.unwrap_or_default() + duration);
+    }
+
+    /// How long a phase took; `None` when it did not happen.
+    pub fn get(&self, phase: Phase) -> Option<Duration> {
+        self.0[phase as usize]
+    }
+
+    /// All phases together.
+    pub fn sum(&self) -> Duration {
+        self.0.iter().flatten().sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phases_add_up_and_absence_is_not_zero() {
+        let mut phases = PhaseTimes::default();
+        assert_eq!(phases.get(Phase::Dns), None);
+        phases.add(Phase::Wait, Duration::from_millis(3));
+        phases.add(Phase::Wait, Duration::from_millis(4));
+        phases.add(Phase::Send, Duration::ZERO);
+        assert_eq!(phases.get(Phase::Wait), Some(Duration::from_millis(7)));
+        assert_eq!(phases.get(Phase::Send), Some(Duration::ZERO));
+        assert_eq!(phases.sum(), Duration::from_millis(7));
+    }
+}

@@ -1,0 +1,1 @@
+//! All product tests: one binary, one link. The modules are the features.
