@@ -1,1 +1,195 @@
-//! (not yet built)
+//! How tasks run and wait: coroutines on one worker or threads of the system, behind the same words.
+//!
+//! Knows may, the sockets and the helper threads. Refuses to know HTTP, lists and schedules: a task is a closure, and
+//! the URL in a slot is only remembered so that it can be named.
+
+mod answer;
+mod green;
+pub mod limits;
+mod mailbox;
+mod offload;
+mod slot;
+mod socket;
+mod sys;
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+pub use answer::Answer;
+pub use mailbox::{Mailbox, Sender};
+pub use offload::{Job, Offload};
+pub use slot::{Slot, Wake};
+pub use socket::{ConnectError, Listener, Socket};
+
+use crate::config::Mode;
+use crate::event::Parked;
+
+/// The runtime of a process. Cheap to clone.
+#[derive(Clone)]
+pub struct Runtime {
+    shared: Arc<Shared>,
+    offload: Arc<Offload>,
+}
+
+/// What slots, sockets and the runtime have in common.
+struct Shared {
+    /// The zero of all deadlines.
+    epoch: Instant,
+    /// Set once: the run is being stopped.
+    stopped: AtomicBool,
+    /// For threads that wait for a socket: readable for ever once stopped.
+    stop_bell: OwnedFd,
+    /// `None` when tasks are threads.
+    hub: Option<green::Hub>,
+    /// Thread number of the worker; 0 before it is known and when tasks are threads.
+    worker: AtomicI32,
+    slots: Mutex<Vec<Arc<Slot>>>,
+}
+
+impl Runtime {
+    /// Starts the runtime that a mode asks for. Coroutines can be started once in a process: may's worker and its
+    /// settings are the process's.
+    ///
+    /// # Errors
+    /// What the system said when a descriptor or a thread could not be had.
+    pub fn start(mode: Mode, jobs: u32) -> io::Result<Runtime> {
+        let hub = match mode {
+            Mode::Coroutines => Some(green::Hub::new(jobs)?),
+            Mode::Sync | Mode::Threads => None,
+        };
+        let shared = Arc::new(Shared {
+            epoch: Instant::now(),
+            stopped: AtomicBool::new(false),
+            stop_bell: sys::eventfd()?,
+            hub,
+            worker: AtomicI32::new(0),
+            slots: Mutex::new(Vec::new()),
+        });
+        if shared.hub.is_some() {
+            green::start_hub(&shared)?;
+        }
+        Ok(Runtime { shared, offload: Arc::new(Offload::new()) })
+    }
+
+    /// A new slot for a task that ends when the run is stopped.
+    pub fn slot(&self) -> Arc<Slot> {
+        self.new_slot(true)
+    }
+
+    /// A new slot for a task that goes on when the run is stopped, such as the loop that stops it.
+    pub fn lasting_slot(&self) -> Arc<Slot> {
+        self.new_slot(false)
+    }
+
+    fn new_slot(&self, heeds_stop: bool) -> Arc<Slot> {
+        let mut slots = self.shared.slots();
+        let slot = Arc::new(Slot::new(Arc::clone(&self.shared), slots.len(), heeds_stop));
+        slots.push(Arc::clone(&slot));
+        slot
+    }
+
+    /// Starts the task that starts all others: the root coroutine on the worker, or a thread.
+    ///
+    /// # Errors
+    /// What the system said when there is no memory or thread for it.
+    pub fn start_root(&self, task: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        match self.shared.hub {
+            Some(_) => green::spawn_root(Arc::clone(&self.shared), task),
+            None => spawn_thread("engine", task),
+        }
+    }
+
+    /// Starts a task, from inside the root. As a coroutine it runs at once, up to its first wait.
+    ///
+    /// # Errors
+    /// What the system said when there is no memory or thread for it: start fewer.
+    pub fn spawn(&self, task: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        match self.shared.hub {
+            Some(_) => green::spawn_local(&self.shared, task),
+            None => spawn_thread("fetch", task),
+        }
+    }
+
+    /// A queue into a task, and the task's end of it.
+    pub fn mailbox<T: Send>(&self) -> (Sender<T>, Mailbox<T>) {
+        mailbox::new(self.lasting_slot())
+    }
+
+    /// Threads for what would block the worker: names, disks.
+    pub fn offload(&self) -> &Arc<Offload> {
+        &self.offload
+    }
+
+    /// Ends the waits of all slots that heed it, now and from now on.
+    pub fn stop(&self) {
+        self.shared.stopped.store(true, Ordering::Release);
+        sys::notify(self.shared.stop_bell.as_raw_fd());
+        let slots = self.shared.slots().clone();
+        for slot in slots {
+            slot.wake();
+        }
+    }
+
+    /// What every occupied slot is parked on. From any thread, also while the worker is blocked.
+    pub fn parked(&self, now: Instant) -> Vec<Parked> {
+        self.shared.slots().iter().filter_map(|slot| slot.parked(now)).collect()
+    }
+
+    /// Whether the calling thread is the one on which all coroutines run; false when tasks are threads.
+    pub fn is_worker(&self) -> bool {
+        self.shared.worker.load(Ordering::Relaxed) == sys::thread_id()
+    }
+}
+
+/// Stack of a fetch's thread: 512 KiB is more than twice what https through ureq takes in a debug build.
+const THREAD_STACK_BYTES: usize = 512 << 10;
+
+fn spawn_thread(name: &str, task: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let builder = std::thread::Builder::new().name(name.to_owned()).stack_size(THREAD_STACK_BYTES);
+    builder.spawn(task).map(drop)
+}
+
+impl Shared {
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    fn stop_bell(&self) -> BorrowedFd<'_> {
+        self.stop_bell.as_fd()
+    }
+
+    fn slots(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Slot>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nanoseconds from the epoch, at least 1: 0 says "no deadline" in the table.
+    fn nanos(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.epoch).as_nanos();
+        u64::try_from(since).unwrap_or(u64::MAX).max(1)
+    }
+
+    /// Coroutines never leave the worker. A wait on another thread would mean that something resumed one elsewhere, as
+    /// may's own timers do; debug builds stop there.
+    fn assert_on_worker(&self) {
+        debug_assert_eq!(
+            self.worker.load(Ordering::Relaxed),
+            sys::thread_id(),
+            "a coroutine left the worker"
+        );
+    }
+
+    fn expect_wake_at(&self, index: usize, until: Option<Instant>) {
+        if let Some(hub) = &self.hub {
+            hub.expect_wake_at(index, until.map(|until| self.nanos(until)), self.epoch);
+        }
+    }
+
+    fn wait_for_turn(&self, slot: &Slot) {
+        if let Some(hub) = &self.hub {
+            hub.wait_for_turn(slot);
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Coroutines: a stack for each task, one worker thread, and a hub that switches whenever a task would block.
+//!
+//! This is where greenfetch is gevent. A fetch is written as if it blocked; when its socket has nothing to say, `may`
+//! saves a handful of registers, leaves the stack where it is and runs whoever is ready. Nothing is copied and nothing
+//! is turned inside out, so the code that parks reads like the code that blocks. All coroutines share one thread, so
+//! between two waits a task has the world to itself, and a task that blocks that thread blocks everybody: names, disks
+//! and terminals are therefore asked elsewhere (`offload`).
+//!
+//! Knows may's start-up, the table of deadlines and the turns of busy tasks. Refuses to know sockets beyond their
+//! readiness. may's own timers are not used: they would resume a coroutine on may's timer thread, beside the worker.
+#![expect(unsafe_code, reason = "may's spawn is unsafe: see `spawn_local`")]
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::time::{Duration, Instant};
+
+use may::io::{CoIo, WaitIo};
+
+use super::{Shared, Slot, sys};
+
+/// Coroutine stack in machine words (may's unit), even so that may does not print its footprint: 256 KiB in release.
+/// https through ureq used 37.4 KiB there (2026-11, x86-64); memory follows the pages touched, not the size. Debug
+/// builds use larger frames.
+const STACK_WORDS: usize = if cfg!(debug_assertions) { 0x2_0000 } else { 0x8000 };
+
+/// Slots beside those of the jobs: the loop's own and a few of the demo's.
+const SPARE_SLOTS: usize = 64;
+
+/// The timer does not fire more often than this, so that looking through 10 000 deadlines stays cheap.
+const TIMER_STEP: Duration = Duration::from_millis(1);
+
+/// What coroutines wait by: deadlines and turns.
+pub(super) struct Hub {
+    /// For each slot the nanosecond at which it wants to be woken; 0 is never. Waiting stores one number here: the
+    /// minimum heap of gevent's hub in a form that costs a store.
+    deadlines: Box<[AtomicU64]>,
+    /// The nanosecond for which the timer is armed; `u64::MAX` when it is not.
+    armed_for: AtomicU64,
+    timer: OwnedFd,
+    /// The slots that gave up their turn.
+    turns: Mutex<Vec<usize>>,
+    turn_bell: OwnedFd,
+}
+
+impl Hub {
+    /// Sets up may, once a process, before anything of it is touched: a first use without this starts as many workers
+    /// as there are processors, pins them and allocates a thousand stacks, and later settings are ignored silently.
+    pub(super) fn new(jobs: u32) -> io::Result<Hub> {
+        set_up_may(jobs)?;
+        let slots = usize::try_from(jobs).unwrap_or(usize::MAX).saturating_add(SPARE_SLOTS);
+        Ok(Hub {
+            deadlines: (0..slots).map(|_| AtomicU64::new(0)).collect(),
+            armed_for: AtomicU64::new(u64::MAX),
+            timer: sys::timerfd()?,
+            turns: Mutex::new(Vec::new()),
+            turn_bell: sys::eventfd()?,
+        })
+    }
+
+    /// Stores a slot's deadline and arms the timer when it is the earliest.
+    pub(super) fn expect_wake_at(&self, index: usize, nanos: Option<u64>, epoch: Instant) {
+        self.deadlines[index].store(nanos.unwrap_or(0), Ordering::Relaxed);
+        if let Some(nanos) = nanos
+            && nanos < self.armed_for.load(Ordering::Relaxed)
+        {
+            self.arm(nanos, epoch);
+        }
+    }
+
+    fn arm(&self, nanos: u64, epoch: Instant) {
+        self.armed_for.store(nanos, Ordering::Relaxed);
+        let left = Duration::from_nanos(nanos).saturating_sub(epoch.elapsed());
+        sys::arm(self.timer.as_raw_fd(), left).expect("a valid time arms a valid timer");
+    }
+
+    /// Takes the slots out of the table that are late, and arms the timer for the next.
+    fn take_late(&self, epoch: Instant) -> Vec<usize> {
+        self.armed_for.store(u64::MAX, Ordering::Relaxed);
+        let now = u64::try_from(epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let mut late = Vec::new();
+        let mut earliest = u64::MAX;
+        for (index, deadline) in self.deadlines.iter().enumerate() {
+            match deadline.load(Ordering::Relaxed) {
+                0 => {}
+                at if at <= now => {
+                    deadline.store(0, Ordering::Relaxed);
+                    late.push(index);
+                }
+                at => earliest = earliest.min(at),
+            }
+        }
+        if earliest < u64::MAX {
+            let soonest = now.saturating_add(u64::try_from(TIMER_STEP.as_nanos()).unwrap_or(0));
+            self.arm(earliest.max(soonest), epoch);
+        }
+        late
+    }
+
+    /// Goes to the end of the line: behind all that are ready, sockets included.
+    pub(super) fn wait_for_turn(&self, slot: &Slot) {
+        let first = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.push(slot.index);
+            turns.len() == 1
+        };
+        if first {
+            sys::notify(self.turn_bell.as_raw_fd());
+        }
+        slot.park(None);
+    }
+}
+
+/// Whether a stack is being asked for: may panics in the spawner when there is none, and that is an answer here.
+static SPAWNING: AtomicBool = AtomicBool::new(false);
+
+fn set_up_may(jobs: u32) -> io::Result<()> {
+    static ONCE: Once = Once::new();
+    let mut result = Ok(());
+    ONCE.call_once(|| {
+        // Two processes pinned to one core took twice as long (2026-11), so nobody is pinned.
+        may::config().set_workers(1).set_stack_size(STACK_WORDS).set_pool_capacity(1).set_worker_pin(false);
+        keep_quiet_about_stacks();
+        // may starts its threads here and panics where the system gives none.
+        result = catching(|| unsafe { may::coroutine::Builder::new().spawn(|| {}) });
+        // Only now: the pool allocates as many stacks as its capacity says when may starts.
+        may::config().set_pool_capacity(usize::try_from(jobs).unwrap_or(usize::MAX).saturating_add(2));
+    });
+    result
+}
+
+/// Runs a spawn of may's and makes its panic an error.
+fn catching<T>(spawn: impl FnOnce() -> io::Result<T>) -> io::Result<()> {
+    SPAWNING.store(true, Ordering::Relaxed);
+    let caught = panic::catch_unwind(AssertUnwindSafe(spawn));
+    SPAWNING.store(false, Ordering::Relaxed);
+    match caught {
+        Ok(result) => result.map(drop),
+        Err(_) => {
+            Err(io::Error::new(io::ErrorKind::OutOfMemory, "no memory or thread for another coroutine"))
+        }
+    }
+}
+
+fn keep_quiet_about_stacks() {
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if !SPAWNING.load(Ordering::Relaxed) {
+            usual(info);
+        }
+    }));
+}
+
+/// Starts the hub's two coroutines: the timer, and the one that gives turns.
+pub(super) fn start_hub(shared: &Arc<Shared>) -> io::Result<()> {
+    let hub = shared.hub.as_ref().expect("coroutines have a hub");
+    let timer = watch(hub.timer.try_clone()?)?;
+    let for_timer = Arc::clone(shared);
+    spawn(move || run_timer(&for_timer, &timer))?;
+    let bell = watch(hub.turn_bell.try_clone()?)?;
+    let for_turns = Arc::clone(shared);
+    spawn(move || give_turns(&for_turns, &bell))
+}
+
+/// Puts a descriptor under the selector's eye.
+pub(super) fn watch(fd: OwnedFd) -> io::Result<CoIo<OwnedFd>> {
+    CoIo::new(fd).map_err(io::Error::from)
+}
+
+fn run_timer(shared: &Shared, timer: &CoIo<OwnedFd>) {
+    let hub = shared.hub.as_ref().expect("coroutines have a hub");
+    loop {
+        timer.wait_io();
+        sys::drain(timer.as_raw_fd());
+        let late = hub.take_late(shared.epoch);
+        if !late.is_empty() {
+            let slots = shared.slots();
+            for slot in late.into_iter().filter_map(|index| slots.get(index)) {
+                slot.nudge();
+            }
+        }
+    }
+}
+
+fn give_turns(shared: &Shared, bell: &CoIo<OwnedFd>) {
+    let hub = shared.hub.as_ref().expect("coroutines have a hub");
+    loop {
+        bell.wait_io();
+        sys::drain(bell.as_raw_fd());
+        let turns = std::mem::take(&mut *hub.turns.lock().unwrap_or_else(PoisonError::into_inner));
+        let slots = shared.slots();
+        for slot in turns.into_iter().filter_map(|index| slots.get(index)) {
+            slot.wake();
+        }
+    }
+}
+
+/// Starts a coroutine from a thread: over a queue and an eventfd.
+fn spawn(task: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    // SAFETY: as for `spawn_local`.
+    catching(|| unsafe { may::coroutine::Builder::new().spawn(task) })
+}
+
+/// Starts the coroutine that starts all others.
+pub(super) fn spawn_root(shared: Arc<Shared>, task: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    spawn(move || {
+        shared.worker.store(sys::thread_id(), Ordering::Relaxed);
+        task();
+    })
+}
+
+/// Starts a coroutine from the worker. It runs at once, up to its first wait.
+pub(super) fn spawn_local(shared: &Shared, task: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    shared.assert_on_worker();
+    // SAFETY: may asks for two things. Thread locals must not be held across a wait, as other coroutines of the thread
+    // see them too: nobody here does (CONTRIBUTING.md). The stack must suffice: its size is more than twice what a
+    // fetch was measured to use, below it lies a guard page, and a test measures the head-room.
+    catching(|| unsafe { may::coroutine::Builder::new().spawn_local(task) })
+}

@@ -1,0 +1,74 @@
+//! What the machine allows: descriptors, maps, threads.
+//!
+//! Knows the system's limits and what a job costs of each. Refuses to know what jobs do.
+
+use super::sys::{self, Limit};
+use crate::config::Mode;
+
+/// Descriptors that a run needs beside those of its jobs: standard streams, selector, timers, list, look-ups.
+const RESERVED_DESCRIPTORS: u64 = 16;
+
+/// Maps that a process has beside its stacks: libraries, heaps, threads.
+const RESERVED_MAPS: u64 = 2000;
+
+/// Maps that a stack takes: itself and its guard page.
+const MAPS_PER_STACK: u64 = 2;
+
+/// Threads of ours beside those of the jobs, and of other programs of the same user.
+const RESERVED_THREADS: u64 = 100;
+
+/// How many of the wanted jobs can be had, and a sentence when it is fewer. Raises the soft limit of descriptors
+/// to the hard one first.
+pub fn jobs_allowed(mode: Mode, wanted: u32) -> (u32, Option<String>) {
+    let mut caps = vec![descriptors_cap()];
+    match mode {
+        Mode::Coroutines => caps.push(maps_cap()),
+        Mode::Threads => caps.extend([maps_cap(), threads_cap()]),
+        Mode::Sync => {}
+    }
+    let tightest = caps.into_iter().flatten().min_by_key(|(jobs, _)| *jobs);
+    match tightest {
+        Some((jobs, why)) if jobs < u64::from(wanted) => {
+            let jobs = u32::try_from(jobs.max(1)).unwrap_or(u32::MAX);
+            (jobs, Some(format!("--jobs lowered from {wanted} to {jobs}: {why}")))
+        }
+        _ => (wanted, None),
+    }
+}
+
+fn descriptors_cap() -> Option<(u64, String)> {
+    let (soft, hard) = sys::limit(Limit::Descriptors).ok()?;
+    let soft = if soft < hard && sys::set_soft_limit(Limit::Descriptors, hard).is_ok() { hard } else { soft };
+    let why = format!("the limit of open descriptors is {soft} (ulimit -n)");
+    Some((soft.saturating_sub(RESERVED_DESCRIPTORS), why))
+}
+
+fn maps_cap() -> Option<(u64, String)> {
+    let maps = read_number("/proc/sys/vm/max_map_count")?;
+    let why = format!("vm.max_map_count is {maps}, and each job takes a stack of {MAPS_PER_STACK} maps");
+    Some((maps.saturating_sub(RESERVED_MAPS) / MAPS_PER_STACK, why))
+}
+
+fn threads_cap() -> Option<(u64, String)> {
+    let (soft, _) = sys::limit(Limit::Threads).ok()?;
+    let system = read_number("/proc/sys/kernel/threads-max").unwrap_or(u64::MAX);
+    let threads = soft.min(system);
+    Some((threads.saturating_sub(RESERVED_THREADS), format!("the limit of threads is {threads} (ulimit -u)")))
+}
+
+fn read_number(path: &str) -> Option<u64> {
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_jobs_are_always_allowed_and_too_many_are_explained() {
+        assert_eq!(jobs_allowed(Mode::Sync, 1), (1, None));
+        let (jobs, why) = jobs_allowed(Mode::Coroutines, u32::MAX);
+        assert!(jobs < u32::MAX && jobs >= 1);
+        assert!(why.is_some_and(|why| why.starts_with("--jobs lowered from 4294967295 to ")));
+    }
+}

@@ -1,0 +1,141 @@
+//! Threads for what would block the worker: name look-ups, files.
+//!
+//! Knows how many threads there may be. Refuses to know the jobs, and how their answers come back (`answer`).
+
+use std::collections::VecDeque;
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The most threads at once. Ten slow names must not wait for each other; beyond this they queue.
+const MOST_THREADS: usize = 64;
+
+/// Stack of such a thread: glibc's getaddrinfo keeps its packets there, 128 KiB has been seen to suffice.
+const STACK_BYTES: usize = 256 << 10;
+
+/// A thread with nothing to do goes home after this.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// Something to do where it blocks nobody.
+pub type Job = Box<dyn FnOnce() + Send>;
+
+/// The threads. Started on demand, so that a run over addresses alone has none.
+pub struct Offload {
+    state: Arc<State>,
+}
+
+struct State {
+    queue: Mutex<Queue>,
+    bell: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    threads: usize,
+    idle: usize,
+}
+
+impl Default for Offload {
+    fn default() -> Offload {
+        Offload::new()
+    }
+}
+
+impl Offload {
+    /// No threads yet.
+    pub fn new() -> Offload {
+        Offload { state: Arc::new(State { queue: Mutex::default(), bell: Condvar::new() }) }
+    }
+
+    /// Has a job done by a thread, at once or when one is free.
+    ///
+    /// # Errors
+    /// What the system said when not a single thread can be had.
+    pub fn submit(&self, job: Job) -> io::Result<()> {
+        let mut queue = self.state.queue();
+        queue.jobs.push_back(job);
+        if queue.idle >= queue.jobs.len() || queue.threads >= MOST_THREADS {
+            self.state.bell.notify_one();
+            return Ok(());
+        }
+        match start_thread(&self.state) {
+            Ok(()) => queue.threads += 1,
+            Err(_) if queue.threads > 0 => {}
+            Err(error) => {
+                queue.jobs.pop_back();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn start_thread(state: &Arc<State>) -> io::Result<()> {
+    let state = Arc::clone(state);
+    let builder = std::thread::Builder::new().name("offload".to_owned()).stack_size(STACK_BYTES);
+    builder.spawn(move || work(&state)).map(drop)
+}
+
+fn work(state: &State) {
+    while let Some(job) = state.next_job() {
+        // A job that panics has lost its answer; whoever waits for it finds out by its deadline.
+        let _ = panic::catch_unwind(AssertUnwindSafe(job));
+    }
+}
+
+impl State {
+    fn queue(&self) -> std::sync::MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next_job(&self) -> Option<Job> {
+        let mut queue = self.queue();
+        loop {
+            if let Some(job) = queue.jobs.pop_front() {
+                return Some(job);
+            }
+            queue.idle += 1;
+            let (guard, waited) = self.bell.wait_timeout(queue, IDLE).unwrap_or_else(PoisonError::into_inner);
+            queue = guard;
+            queue.idle -= 1;
+            if waited.timed_out() && queue.jobs.is_empty() {
+                queue.threads -= 1;
+                return None;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn jobs_beyond_the_first_do_not_wait_for_it() {
+        let offload = Offload::new();
+        let (open, gate) = mpsc::channel::<()>();
+        let (done, results) = mpsc::channel();
+        offload.submit(Box::new(move || gate.recv().unwrap_or(()))).unwrap();
+        for number in 0..10 {
+            let done = done.clone();
+            offload.submit(Box::new(move || done.send(number).unwrap())).unwrap();
+        }
+        let mut seen: Vec<i32> = results.iter().take(10).collect();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..10).collect::<Vec<_>>());
+        open.send(()).unwrap();
+    }
+
+    #[test]
+    fn a_job_that_panics_takes_no_thread_with_it() {
+        let offload = Offload::new();
+        offload.submit(Box::new(|| panic::resume_unwind(Box::new("quietly")))).unwrap();
+        let (done, results) = mpsc::channel();
+        offload.submit(Box::new(move || done.send(1).unwrap())).unwrap();
+        assert_eq!(results.recv(), Ok(1));
+    }
+}

@@ -1,0 +1,405 @@
+//! The one socket of both worlds: in a coroutine it parks, in a thread it blocks, and it knows itself which.
+//!
+//! Knows connecting (RFC 8305), bytes and readiness. Refuses to know TLS, HTTP and names.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use may::io::{CoIo, WaitIo};
+
+use super::green;
+use super::slot::{Parking, Slot, Wake};
+use super::sys::{self, Interest};
+
+/// The bit that may sets when somebody called a waker; the others are epoll's.
+const WAKER_BIT: usize = 0x8000_0000;
+
+/// A connected stream that never blocks by itself: `recv` and `send` say `WouldBlock`, `wait_…` waits.
+pub struct Socket {
+    watched: Watched,
+}
+
+enum Watched {
+    Coroutine(CoIo<OwnedFd>),
+    Thread(OwnedFd),
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Socket({})", self.fd().as_raw_fd())
+    }
+}
+
+/// Why no address could be connected to.
+#[derive(Debug)]
+pub struct ConnectError {
+    /// Each address that was tried in vain and what it said; those without an answer say `TimedOut`.
+    pub tried: Vec<(SocketAddr, io::Error)>,
+    /// `Woken` when all have failed, `Late` or `Stopped` when waiting ended.
+    pub wake: Wake,
+    /// Set when the machine ran out of descriptors, ports or memory: try again later.
+    pub exhausted: Option<io::Error>,
+}
+
+impl Watched {
+    fn new(fd: OwnedFd) -> io::Result<Watched> {
+        if may::coroutine::is_coroutine() {
+            green::watch(fd).map(Watched::Coroutine)
+        } else {
+            Ok(Watched::Thread(fd))
+        }
+    }
+
+    fn fd(&self) -> &OwnedFd {
+        match self {
+            Watched::Coroutine(io) => io.inner(),
+            Watched::Thread(fd) => fd,
+        }
+    }
+
+    /// Waits until the descriptor may be ready.
+    fn wait(&self, slot: &Slot, interest: Interest, until: Option<Instant>) -> Wake {
+        match self {
+            Watched::Coroutine(io) => wait_parked(io, slot, until),
+            Watched::Thread(fd) => wait_blocked(fd, slot, interest, until),
+        }
+    }
+}
+
+/// Parks the coroutine until the selector saw something happen to the descriptor. Edge-triggered, so whatever happened
+/// since the last wait ends this one at once, and callers must take all there is before they wait again.
+fn wait_parked(io: &CoIo<OwnedFd>, slot: &Slot, until: Option<Instant>) -> Wake {
+    slot.shared.assert_on_worker();
+    *slot.parking() = Parking::Descriptor(io.waker());
+    slot.shared.expect_wake_at(slot.index, until);
+    let wake = loop {
+        if slot.is_stopped() {
+            break Wake::Stopped;
+        }
+        if io.wait_io() & !WAKER_BIT != 0 {
+            break Wake::Woken;
+        }
+        if until.is_some_and(|until| until <= Instant::now()) {
+            break Wake::Late;
+        }
+    };
+    slot.shared.expect_wake_at(slot.index, None);
+    *slot.parking() = Parking::Nothing;
+    wake
+}
+
+/// Blocks the thread until the descriptor is ready or the run is stopped.
+fn wait_blocked(fd: &OwnedFd, slot: &Slot, interest: Interest, until: Option<Instant>) -> Wake {
+    loop {
+        if slot.is_stopped() {
+            return Wake::Stopped;
+        }
+        let watched = [(fd.as_fd(), interest), (slot.shared.stop_bell(), Interest::Read)];
+        match sys::poll(&watched, until) {
+            Ok(ready) if ready[0] => return Wake::Woken,
+            // `poll` has no memory for its table or the like: the caller's own call will say what is wrong.
+            Err(_) => return Wake::Woken,
+            Ok(_) => {}
+        }
+        if until.is_some_and(|until| until <= Instant::now()) {
+            return Wake::Late;
+        }
+    }
+}
+
+impl Socket {
+    /// Connects to the first address that answers: the next one begins when one has failed, or `stagger` after the one
+    /// before, while that goes on (RFC 8305 §5).
+    ///
+    /// # Errors
+    /// What each address said when none answered before `until`.
+    pub fn connect_any(
+        addrs: &[SocketAddr],
+        stagger: Duration,
+        slot: &Slot,
+        until: Option<Instant>,
+    ) -> Result<(Socket, SocketAddr), ConnectError> {
+        Race { pending: Vec::new(), tried: Vec::new(), stagger }.run(addrs, slot, until)
+    }
+
+    fn fd(&self) -> &OwnedFd {
+        self.watched.fd()
+    }
+
+    /// Takes what has arrived; 0 is the other end's FIN.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing has, or what the connection died of.
+    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        retry_interrupted(|| sys::recv(self.fd(), buf, false))
+    }
+
+    /// Sends what there is room for.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is none, or what the connection died of.
+    pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        retry_interrupted(|| sys::send(self.fd(), bytes))
+    }
+
+    /// Waits for something to `recv`. `Woken` may be spurious.
+    pub fn wait_readable(&self, slot: &Slot, until: Option<Instant>) -> Wake {
+        self.watched.wait(slot, Interest::Read, until)
+    }
+
+    /// Waits for room to `send`. `Woken` may be spurious.
+    pub fn wait_writable(&self, slot: &Slot, until: Option<Instant>) -> Wake {
+        self.watched.wait(slot, Interest::Write, until)
+    }
+
+    /// Whether nothing has arrived, not even an end: the state in which an idle connection may be used again. In a
+    /// coroutine the selector's flags answer for free unless something happened; else it takes a system call.
+    pub fn is_quiet(&self) -> bool {
+        if let Watched::Coroutine(io) = &self.watched {
+            #[expect(deprecated, reason = "it is the only word of may's for 'has anything happened since'")]
+            let flags = io.reset_io();
+            if flags == 0 {
+                return true;
+            }
+        }
+        let mut byte = [0_u8; 1];
+        matches!(sys::recv(self.fd(), &mut byte, true), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Our end.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        sys::local_addr(self.fd())
+    }
+
+    /// Sends small writes at once.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn set_nodelay(&self) -> io::Result<()> {
+        sys::set_nodelay(self.fd())
+    }
+
+    /// Makes closing answer with a reset in place of a FIN.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn set_reset_on_close(&self) -> io::Result<()> {
+        sys::set_reset_on_close(self.fd())
+    }
+}
+
+fn retry_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Several connects under way, of which the first to stand wins.
+struct Race {
+    pending: Vec<(SocketAddr, OwnedFd)>,
+    tried: Vec<(SocketAddr, io::Error)>,
+    stagger: Duration,
+}
+
+impl Race {
+    fn run(
+        mut self,
+        addrs: &[SocketAddr],
+        slot: &Slot,
+        until: Option<Instant>,
+    ) -> Result<(Socket, SocketAddr), ConnectError> {
+        let mut left = addrs.iter().copied();
+        let mut next_at = Instant::now();
+        loop {
+            if self.pending.is_empty() || next_at <= Instant::now() {
+                match left.next() {
+                    Some(addr) => {
+                        if let Err(error) = self.begin(addr) {
+                            return Err(self.give_up(Wake::Woken, Some(error)));
+                        }
+                        next_at = Instant::now() + self.stagger;
+                    }
+                    None if self.pending.is_empty() => return Err(self.give_up(Wake::Woken, None)),
+                    None => {}
+                }
+            }
+            let stop_waiting = if left.len() > 0 { earlier(until, next_at) } else { until };
+            match self.wait(slot, stop_waiting) {
+                Ok(Some(winner)) => return Ok(winner),
+                Ok(None) => {}
+                Err(wake) => return Err(self.give_up(wake, None)),
+            }
+            if until.is_some_and(|until| until <= Instant::now()) {
+                return Err(self.give_up(Wake::Late, None));
+            }
+        }
+    }
+
+    /// Begins to connect to an address; one that fails at once is done with.
+    ///
+    /// # Errors
+    /// What the machine has run out of.
+    fn begin(&mut self, addr: SocketAddr) -> io::Result<()> {
+        let begun = sys::tcp_socket(addr).and_then(|fd| match sys::connect(&fd, addr) {
+            Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
+            _ => Ok(fd),
+        });
+        match begun {
+            Ok(fd) => self.pending.push((addr, fd)),
+            Err(error) if is_exhaustion(&error) => return Err(error),
+            Err(error) => self.tried.push((addr, error)),
+        }
+        Ok(())
+    }
+
+    /// Waits until one of the pending has come to something: a winner, or one fewer pending.
+    fn wait(&mut self, slot: &Slot, until: Option<Instant>) -> Result<Option<(Socket, SocketAddr)>, Wake> {
+        match self.pending.len() {
+            0 => return Ok(None),
+            1 => self.wait_for_one(slot, until),
+            _ => self.wait_for_several(slot, until),
+        }
+    }
+
+    /// The usual case: one address under way, and its own descriptor is waited for.
+    fn wait_for_one(
+        &mut self,
+        slot: &Slot,
+        until: Option<Instant>,
+    ) -> Result<Option<(Socket, SocketAddr)>, Wake> {
+        let (addr, fd) = self.pending.pop().expect("one is pending");
+        let watched = match Watched::new(fd) {
+            Ok(watched) => watched,
+            Err(error) => {
+                self.tried.push((addr, error));
+                return Ok(None);
+            }
+        };
+        match watched.wait(slot, Interest::Write, until) {
+            Wake::Woken => Ok(self.settle(addr, watched)),
+            wake => {
+                // Taken from under the selector's eye again, so that it can be waited for among others.
+                let fd = match watched {
+                    Watched::Coroutine(io) => io.into_inner(),
+                    Watched::Thread(fd) => fd,
+                };
+                self.pending.push((addr, fd));
+                if wake == Wake::Stopped { Err(wake) } else { Ok(None) }
+            }
+        }
+    }
+
+    fn settle(&mut self, addr: SocketAddr, watched: Watched) -> Option<(Socket, SocketAddr)> {
+        match sys::take_error(watched.fd()) {
+            Ok(()) => Some((Socket { watched }, addr)),
+            Err(error) => {
+                self.tried.push((addr, error));
+                None
+            }
+        }
+    }
+
+    /// Several at once: a coroutine parks on one descriptor, so they are put into an epoll set that is one.
+    fn wait_for_several(
+        &mut self,
+        slot: &Slot,
+        until: Option<Instant>,
+    ) -> Result<Option<(Socket, SocketAddr)>, Wake> {
+        let Ok(set) = self.gather() else { return Err(Wake::Late) };
+        let wake = set.wait(slot, Interest::Read, until);
+        for (_, fd) in &self.pending {
+            let _ = sys::epoll_remove(set.fd(), fd);
+        }
+        match wake {
+            Wake::Stopped => return Err(Wake::Stopped),
+            Wake::Late => return Ok(None),
+            Wake::Woken => {}
+        }
+        let watched: Vec<_> = self.pending.iter().map(|(_, fd)| (fd.as_fd(), Interest::Write)).collect();
+        let ready = sys::poll(&watched, Some(Instant::now())).unwrap_or_default();
+        let Some(index) = ready.iter().position(|ready| *ready) else { return Ok(None) };
+        let (addr, fd) = self.pending.remove(index);
+        match Watched::new(fd) {
+            Ok(watched) => Ok(self.settle(addr, watched)),
+            Err(error) => {
+                self.tried.push((addr, error));
+                Ok(None)
+            }
+        }
+    }
+
+    fn gather(&self) -> io::Result<Watched> {
+        let set = sys::epoll()?;
+        for (_, fd) in &self.pending {
+            sys::epoll_add_write(&set, fd)?;
+        }
+        Watched::new(set)
+    }
+
+    fn give_up(mut self, wake: Wake, exhausted: Option<io::Error>) -> ConnectError {
+        let unanswered = self.pending.drain(..).map(|(addr, _)| (addr, io::ErrorKind::TimedOut.into()));
+        self.tried.extend(unanswered);
+        ConnectError { tried: self.tried, wake, exhausted }
+    }
+}
+
+fn earlier(until: Option<Instant>, other: Instant) -> Option<Instant> {
+    Some(until.map_or(other, |until| until.min(other)))
+}
+
+/// Whether an error says that the machine has run out of something that comes back.
+fn is_exhaustion(error: &io::Error) -> bool {
+    const CODES: [i32; 6] =
+        [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL, libc::EAGAIN];
+    error.raw_os_error().is_some_and(|code| CODES.contains(&code))
+}
+
+/// A socket that takes connections.
+pub struct Listener {
+    watched: Watched,
+}
+
+impl Listener {
+    /// Listens at an address; port 0 takes a free one. To be called where `accept` will be: in a coroutine or a thread.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn bind(addr: SocketAddr, backlog: i32) -> io::Result<Listener> {
+        Ok(Listener { watched: Watched::new(sys::listen(addr, backlog)?)? })
+    }
+
+    /// The address that it listens at.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        sys::local_addr(self.watched.fd())
+    }
+
+    /// The next connection; waits for one. `Ok(None)` when the run is stopped.
+    ///
+    /// # Errors
+    /// What the system said, such as "too many open files": wait before asking again.
+    pub fn accept(&self, slot: &Slot) -> io::Result<Option<Socket>> {
+        loop {
+            match retry_interrupted(|| sys::accept(self.watched.fd())) {
+                Ok(fd) => return Ok(Some(Socket { watched: Watched::new(fd)? })),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => return Err(error),
+            }
+            if self.watched.wait(slot, Interest::Read, None) == Wake::Stopped {
+                return Ok(None);
+            }
+        }
+    }
+}
