@@ -1,1 +1,144 @@
-//! (not yet built)
+//! One request, one attempt: names, connection, TLS, request, redirects, body, as blocking code.
+//!
+//! Knows HTTP, with ureq as its urlopen. Refuses to know lists, schedules and reports, and whether it runs in a
+//! coroutine or in a thread.
+
+mod body;
+mod buffers;
+mod chunk;
+mod connection;
+mod error;
+mod exchange;
+mod head;
+mod pool;
+mod redirect;
+mod resolver;
+mod stopwatch;
+mod tls;
+mod transport;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use exchange::Exchange;
+use stopwatch::Stopwatch;
+
+use crate::check;
+use crate::config::{Config, HeaderEdit};
+use crate::event::Trace;
+use crate::outcome::{Attempt, Failure, Phase};
+use crate::request::Request;
+use crate::response::{Hop, Response};
+use crate::runtime::{Runtime, Slot};
+
+/// Who is told of what happens on the way; `None` tells nobody.
+pub type Tracer = transport::Tracer;
+
+/// Does one attempt at a request: the client in the product, a table in tests.
+pub trait Fetch: Send + Sync {
+    /// Tries once. Whatever happens, it comes back with a complete attempt.
+    fn fetch(&self, request: &Request, slot: &Arc<Slot>, tracer: Tracer) -> Attempt;
+}
+
+/// Everything that the attempts of a run share.
+pub struct Client {
+    agent: ureq::Agent,
+    lender: buffers::Lender,
+    pool: pool::Pool,
+    resolver: resolver::Resolver,
+    tls: tls::Tls,
+    verifies: bool,
+    logs_wire: bool,
+    /// A record will ask for our end of the connection, which takes a system call.
+    wants_local: bool,
+}
+
+impl Client {
+    /// Builds the client of a run.
+    ///
+    /// # Errors
+    /// A sentence for exit 2, such as one about `--cacert`.
+    pub fn new(config: &Config, runtime: &Runtime) -> Result<Client, String> {
+        Ok(Client {
+            agent: agent(config),
+            lender: buffers::Lender::default(),
+            pool: pool::Pool::new(usize::try_from(config.concurrency.jobs).unwrap_or(usize::MAX).max(64)),
+            resolver: resolver::Resolver::new(&config.connection, runtime),
+            tls: tls::Tls::new(&config.connection, runtime)?,
+            verifies: !config.connection.insecure,
+            logs_wire: config.output.verbosity >= crate::config::Verbosity::Wire,
+            wants_local: config.output.json,
+        })
+    }
+}
+
+/// ureq with everything switched off that is done under it or around it, each for a measured reason (ARCHITECTURE.md).
+fn agent(config: &Config) -> ureq::Agent {
+    let is_removed = |name: &str| {
+        let removes =
+            |edit: &HeaderEdit| matches!(edit, HeaderEdit::Remove(n) if n.eq_ignore_ascii_case(name));
+        config.request.headers.iter().any(removes)
+    };
+    let user_agent = if is_removed("user-agent") { "" } else { config.request.user_agent.as_str() };
+    let accept = if is_removed("accept") { "" } else { "*/*" };
+    let settings = ureq::config::Config::builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .max_idle_connections(0)
+        .proxy(None)
+        .allow_non_standard_methods(true)
+        .max_response_header_size(head::MOST_HEAD_BYTES * 2)
+        .user_agent(user_agent)
+        .accept(accept)
+        .accept_encoding("")
+        .build();
+    ureq::Agent::with_parts(settings, transport::HandOver, transport::Nobody)
+}
+
+impl Fetch for Client {
+    fn fetch(&self, request: &Request, slot: &Arc<Slot>, tracer: Tracer) -> Attempt {
+        let started = Instant::now();
+        let mut watch = Stopwatch::start(Arc::clone(slot), started);
+        let mut response = Response::default();
+        let fetched = fetch_one(self, request, slot, &tracer, &mut watch, &mut response);
+        let timings = watch.stop();
+        Attempt { started, timings, wait_before: Duration::ZERO, response, failure: fetched.err() }
+    }
+}
+
+/// The straight line of one attempt: hop after hop until an answer, then its body, then what is to be said of it.
+/// `response` is filled as things are seen, so it is complete at every exit.
+fn fetch_one(
+    client: &Client,
+    request: &Request,
+    slot: &Arc<Slot>,
+    tracer: &Tracer,
+    watch: &mut Stopwatch,
+    response: &mut Response,
+) -> Result<(), Failure> {
+    let mut exchange = Exchange::new(client, request, slot, tracer, watch, response);
+    loop {
+        let answer = exchange.ask()?;
+        match exchange.redirect(&answer) {
+            Ok(Some(next)) => exchange.follow(answer, next)?,
+            Ok(None) => {
+                exchange.receive(answer)?;
+                break;
+            }
+            Err(failure) => {
+                exchange.leave(answer);
+                return Err(failure);
+            }
+        }
+    }
+    watch.enter(Phase::Check);
+    check::judge(response)
+}
+
+fn note_hop(response: &mut Response, tracer: &Tracer, from: url::Url, status: u16, to: &url::Url) {
+    response.redirects.push(Hop { url: from, response_code: status });
+    if let Some(tracer) = tracer {
+        tracer(Trace::Redirect(status, to.clone()));
+    }
+}

@@ -1,0 +1,344 @@
+//! A connection: plain or TLS, from the first address tried to the last byte.
+//!
+//! Knows connecting, the handshake, bytes, and whether an end was in good order. Refuses to know HTTP.
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls::{ClientConfig, ClientConnection};
+
+use super::error::{self, Limit};
+use super::tls;
+use crate::outcome::{Class, Failure, Phase};
+use crate::response::TlsFacts;
+use crate::runtime::{Slot, Socket, Wake};
+
+/// The next address begins so long after the one before (RFC 8305 §5).
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// How long to wait before asking a machine again that has run out of descriptors or ports.
+const EXHAUSTED: Duration = Duration::from_millis(50);
+
+/// What reading brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Received {
+    /// So many bytes, at least one.
+    Bytes(usize),
+    /// The other end is done, in good order: FIN, and with TLS a close_notify before it.
+    End,
+}
+
+/// A connection that stands.
+pub(super) struct Connection {
+    socket: Socket,
+    tls: Option<Box<Session>>,
+    pub(super) remote: SocketAddr,
+    /// Requests that were sent over it before.
+    pub(super) used: u32,
+    /// The last read brought less than it asked for, so nothing was left behind.
+    is_drained: bool,
+}
+
+/// The TLS side: rustls, and bytes that it wants sent.
+struct Session {
+    rustls: ClientConnection,
+    verified: bool,
+    pending: Vec<u8>,
+    is_drained: bool,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Connection({})", self.remote)
+    }
+}
+
+/// The limits that hold while connecting.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    /// `None` = no limit.
+    pub(super) at: Option<Instant>,
+    /// Which option set it.
+    pub(super) limit: Limit,
+}
+
+impl Deadline {
+    /// The earlier of two limits that begin now or began before.
+    pub(super) fn earlier(self, other: Deadline) -> Deadline {
+        match (self.at, other.at) {
+            (Some(mine), Some(theirs)) if theirs < mine => other,
+            (None, Some(_)) => other,
+            _ => self,
+        }
+    }
+}
+
+impl Connection {
+    /// Connects to the first address that answers. When the machine has run out of descriptors or ports, `relieve` is
+    /// called and it is tried again until the deadline: slower, not failed.
+    ///
+    /// # Errors
+    /// `connect`, `timeout` or `cancelled`, with all addresses tried.
+    pub(super) fn open(
+        addrs: &[SocketAddr],
+        deadline: Deadline,
+        slot: &Slot,
+        mut relieve: impl FnMut(),
+    ) -> Result<Connection, Failure> {
+        loop {
+            match Socket::connect_any(addrs, STAGGER, slot, deadline.at) {
+                Ok((socket, remote)) => {
+                    return Ok(Connection { socket, tls: None, remote, used: 0, is_drained: true });
+                }
+                Err(error) if error.exhausted.is_some() && !is_past(deadline.at) && !slot.is_stopped() => {
+                    relieve();
+                    slot.park(Some(Instant::now() + EXHAUSTED));
+                }
+                Err(error) => return Err(error::no_connection(error, deadline.limit)),
+            }
+        }
+    }
+
+    /// Puts TLS over it. The client's last message of the handshake stays here and leaves with the request.
+    ///
+    /// # Errors
+    /// `tls`, `timeout` or `cancelled`; the facts are what was known then.
+    pub(super) fn secure(
+        &mut self,
+        config: Arc<ClientConfig>,
+        host: &str,
+        deadline: Deadline,
+        slot: &Slot,
+        verifies: bool,
+    ) -> Result<(), Failure> {
+        let name = tls::server_name(host)?;
+        let rustls = ClientConnection::new(config, name).map_err(|e| error::tls_failure(&e, Phase::Tls))?;
+        // Small writes must not wait for each other's acknowledgement; a failure costs only speed.
+        let _ = self.socket.set_nodelay();
+        let session = self.tls.insert(Box::new(Session {
+            rustls,
+            verified: false,
+            pending: Vec::new(),
+            is_drained: true,
+        }));
+        while session.rustls.is_handshaking() {
+            let step = session.handshake_step(&self.socket);
+            let wake = match step {
+                Ok(Step::Moved) => continue,
+                Ok(Step::WaitReadable) => self.socket.wait_readable(slot, deadline.at),
+                Ok(Step::WaitWritable) => self.socket.wait_writable(slot, deadline.at),
+                Err(error) => {
+                    // An alert that says why we give up; whether it arrives is the server's business.
+                    let _ = session.flush(&self.socket);
+                    return Err(handshake_failure(&error));
+                }
+            };
+            match wake {
+                Wake::Woken if is_past(deadline.at) => return Err(error::late(deadline.limit, Phase::Tls)),
+                Wake::Woken => {}
+                Wake::Late => return Err(error::late(deadline.limit, Phase::Tls)),
+                Wake::Stopped => return Err(error::cancelled(Phase::Tls)),
+            }
+        }
+        session.verified = verifies;
+        Ok(())
+    }
+
+    /// Takes bytes that have arrived.
+    ///
+    /// # Errors
+    /// `WouldBlock` when none have; `UnexpectedEof` for an end without close_notify; what the connection died of; a
+    /// rustls error inside an `io::Error`.
+    pub(super) fn recv(&mut self, buf: &mut [u8]) -> io::Result<Received> {
+        let count = match &mut self.tls {
+            None => self.socket.recv(buf)?,
+            Some(session) => session.recv(&self.socket, buf)?,
+        };
+        self.is_drained = count < buf.len();
+        Ok(if count == 0 { Received::End } else { Received::Bytes(count) })
+    }
+
+    /// Sends all of it, waiting for room.
+    ///
+    /// # Errors
+    /// What the connection died of; `TimedOut` when it is late; `Interrupted` when the run is stopped.
+    pub(super) fn send_all(
+        &mut self,
+        mut bytes: &[u8],
+        slot: &Slot,
+        until: Option<Instant>,
+    ) -> io::Result<()> {
+        while let Err(error) = self.send_some(&mut bytes) {
+            if error.kind() != io::ErrorKind::WouldBlock {
+                return Err(error);
+            }
+            match self.socket.wait_writable(slot, until) {
+                Wake::Woken if is_past(until) => return Err(io::ErrorKind::TimedOut.into()),
+                Wake::Woken => {}
+                Wake::Late => return Err(io::ErrorKind::TimedOut.into()),
+                Wake::Stopped => return Err(io::ErrorKind::Interrupted.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends until there is no room or nothing left.
+    fn send_some(&mut self, bytes: &mut &[u8]) -> io::Result<()> {
+        match &mut self.tls {
+            None => {
+                while !bytes.is_empty() {
+                    let sent = self.socket.send(bytes)?;
+                    *bytes = &bytes[sent..];
+                }
+                Ok(())
+            }
+            Some(session) => {
+                while !bytes.is_empty() {
+                    let taken = session.rustls.writer().write(bytes)?;
+                    *bytes = &bytes[taken..];
+                    session.flush(&self.socket)?;
+                }
+                session.flush(&self.socket)
+            }
+        }
+    }
+
+    pub(super) fn wait_readable(&self, slot: &Slot, until: Option<Instant>) -> Wake {
+        self.socket.wait_readable(slot, until)
+    }
+
+    /// Whether reading may bring something without waiting: rustls has already decrypted it.
+    pub(super) fn has_decrypted(&mut self) -> bool {
+        self.tls.as_mut().is_some_and(|session| {
+            session.rustls.process_new_packets().is_ok_and(|state| state.plaintext_bytes_to_read() > 0)
+        })
+    }
+
+    /// Whether everything that had come was read. The selector tells only of what comes after that, so a connection
+    /// that is not drained could hide bytes from `is_quiet`.
+    pub(super) fn is_drained(&mut self) -> bool {
+        self.is_drained && !self.has_decrypted() && self.tls.as_ref().is_none_or(|session| session.is_drained)
+    }
+
+    /// Whether nothing has come, not even an end. TLS tickets that came late count as something: such a connection is
+    /// not used again, which costs a handshake and never a wrong answer.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.socket.is_quiet()
+    }
+
+    pub(super) fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    pub(super) fn local_addr(&self) -> Option<SocketAddr> {
+        self.socket.local_addr().ok()
+    }
+
+    /// What is known of TLS; `None` on a plain connection.
+    pub(super) fn tls_facts(&self) -> Option<TlsFacts> {
+        let session = self.tls.as_ref()?;
+        let version = session.rustls.protocol_version().map(|version| match version {
+            rustls::ProtocolVersion::TLSv1_2 => "TLSv1.2".to_owned(),
+            rustls::ProtocolVersion::TLSv1_3 => "TLSv1.3".to_owned(),
+            other => format!("{other:?}"),
+        });
+        let cipher = session.rustls.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
+        Some(TlsFacts { version, cipher, verified: session.verified })
+    }
+}
+
+enum Step {
+    Moved,
+    WaitReadable,
+    WaitWritable,
+}
+
+impl Session {
+    fn handshake_step(&mut self, socket: &Socket) -> io::Result<Step> {
+        match self.flush(socket) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Step::WaitWritable),
+            // The server's reason may have arrived before the reset: read it.
+            Err(error)
+                if !matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) =>
+            {
+                return Err(error);
+            }
+            _ => {}
+        }
+        match self.read_records(socket) {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) => Ok(Step::Moved),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Step::WaitReadable),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Moves what has arrived into rustls; 0 is the end of the connection.
+    fn read_records(&mut self, socket: &Socket) -> io::Result<usize> {
+        let count = self.rustls.read_tls(&mut Wire { socket, is_drained: &mut self.is_drained })?;
+        self.rustls.process_new_packets().map_err(tls::as_io)?;
+        Ok(count)
+    }
+
+    fn recv(&mut self, socket: &Socket, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.rustls.reader().read(buf) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return result,
+            }
+            self.read_records(socket)?;
+            // Answers to key updates and the like; when there is no room they leave with the next request.
+            match self.flush(socket) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                _ => {}
+            }
+        }
+    }
+
+    /// Sends what rustls wants sent, in one piece: its records are gathered first.
+    fn flush(&mut self, socket: &Socket) -> io::Result<()> {
+        while self.rustls.wants_write() {
+            self.rustls.write_tls(&mut self.pending)?;
+        }
+        while !self.pending.is_empty() {
+            let sent = socket.send(&self.pending)?;
+            self.pending.drain(..sent);
+        }
+        self.pending = Vec::new();
+        Ok(())
+    }
+}
+
+/// The socket as rustls reads from it.
+struct Wire<'s> {
+    socket: &'s Socket,
+    is_drained: &'s mut bool,
+}
+
+impl Read for Wire<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let count = self.socket.recv(buf)?;
+        *self.is_drained = count < buf.len();
+        Ok(count)
+    }
+}
+
+fn handshake_failure(error: &io::Error) -> Failure {
+    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return error::tls_failure(tls, Phase::Tls);
+    }
+    let how = match error.kind() {
+        io::ErrorKind::UnexpectedEof => "the server closed the connection during the handshake".to_owned(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+            "the server reset the connection during the handshake".to_owned()
+        }
+        _ => error::system_word(error),
+    };
+    Failure::new(Class::Tls, Phase::Tls, how)
+}
+
+fn is_past(until: Option<Instant>) -> bool {
+    until.is_some_and(|until| until <= Instant::now())
+}

@@ -1,0 +1,341 @@
+//! The hops of one attempt: a connection for each, a request over it through ureq, and where the answer leads.
+//!
+//! Knows what one attempt has to remember between hops: the URL, the method, whether secrets may still be sent.
+//! Refuses to move bytes (`transport`) and to judge answers (`check`).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use ureq::http;
+use url::{Position, Url};
+
+use super::body::{self, Ended};
+use super::connection::{Connection, Deadline};
+use super::error::{self, Limit};
+use super::head::Head;
+use super::resolver::Resolution;
+use super::stopwatch::Stopwatch;
+use super::transport::{self, Home, Terms, TimeLimits, Wire};
+use super::{Client, Tracer, note_hop, redirect};
+use crate::outcome::{Class, Failure, Phase};
+use crate::request::{Header, Method, Request};
+use crate::response::Response;
+use crate::runtime::{Slot, Wake};
+
+/// One attempt under way.
+pub(super) struct Exchange<'a> {
+    client: &'a Client,
+    request: &'a Request,
+    slot: &'a Arc<Slot>,
+    tracer: &'a Tracer,
+    watch: &'a mut Stopwatch,
+    response: &'a mut Response,
+    /// The URL of this hop; `None` for the first, whose URL is the request's.
+    url: Option<Url>,
+    method: Method,
+    sends_body: bool,
+    /// The origin has changed since the first hop: what says who we are stays behind for good.
+    has_left_origin: bool,
+    total: Deadline,
+}
+
+/// An answer whose body has not been read.
+pub(super) struct Answer {
+    home: Home,
+    head: Head,
+    response: http::Response<ureq::Body>,
+}
+
+/// A request that came to nothing.
+struct Lost {
+    failure: Failure,
+    /// Any byte of an answer came.
+    is_answered: bool,
+}
+
+impl<'a> Exchange<'a> {
+    pub(super) fn new(
+        client: &'a Client,
+        request: &'a Request,
+        slot: &'a Arc<Slot>,
+        tracer: &'a Tracer,
+        watch: &'a mut Stopwatch,
+        response: &'a mut Response,
+    ) -> Exchange<'a> {
+        let total = Limit::Total(request.limits.max_time.unwrap_or_default());
+        let at = request.limits.max_time.map(|limit| Instant::now() + limit);
+        Exchange {
+            client,
+            request,
+            slot,
+            tracer,
+            watch,
+            response,
+            url: None,
+            method: request.subject.method.clone(),
+            sends_body: request.body.is_some(),
+            has_left_origin: false,
+            total: Deadline { at, limit: total },
+        }
+    }
+
+    fn url(&self) -> &Url {
+        self.url.as_ref().unwrap_or(&self.request.url)
+    }
+
+    /// Sends this hop's request and waits for the head of the answer. A connection that was used before may have been
+    /// closed by the server just then: when not a byte of an answer came, a fresh one is tried once (RFC 9112 §9.3.1).
+    pub(super) fn ask(&mut self) -> Result<Answer, Failure> {
+        let connection = match self.reuse() {
+            Some(connection) => connection,
+            None => self.connect()?,
+        };
+        let was_used = connection.used > 1;
+        match self.send(connection)? {
+            Ok(answer) => Ok(answer),
+            Err(lost) if was_used && self.may_send_again(&lost) => {
+                let connection = self.connect()?;
+                self.send(connection)?.map_err(|lost| lost.failure)
+            }
+            Err(lost) => Err(lost.failure),
+        }
+    }
+
+    fn may_send_again(&self, lost: &Lost) -> bool {
+        !lost.is_answered && lost.failure.class == Class::Closed && self.method.is_idempotent()
+    }
+
+    fn reuse(&mut self) -> Option<Connection> {
+        let mut connection = self.client.pool.take(origin(self.url()), Instant::now())?;
+        connection.used += 1;
+        Some(connection)
+    }
+
+    /// Names, connect, TLS, in this order, each with its phase.
+    fn connect(&mut self) -> Result<Connection, Failure> {
+        let limit = self.request.limits.connect_timeout;
+        let connecting = Deadline {
+            at: limit.map(|limit| Instant::now() + limit),
+            limit: Limit::Connect(limit.unwrap_or_default()),
+        };
+        let deadline = self.total.earlier(connecting);
+        let addrs = self.resolve(deadline)?;
+        self.watch.resolved();
+        let mut connection = Connection::open(&addrs, deadline, self.slot, || self.client.pool.clear())?;
+        connection.used = 1;
+        self.response.num_connects += 1;
+        self.response.remote = Some(connection.remote);
+        let is_tls = self.url().scheme() == "https";
+        self.watch.connected(if is_tls { Phase::Tls } else { Phase::Send });
+        if is_tls {
+            let secured = self.secure(&mut connection, deadline);
+            self.response.tls = connection.tls_facts();
+            secured?;
+            self.watch.secured();
+        }
+        Ok(connection)
+    }
+
+    fn resolve(&mut self, deadline: Deadline) -> Result<Vec<std::net::SocketAddr>, Failure> {
+        let url = self.url.as_ref().unwrap_or(&self.request.url);
+        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
+            return Err(error::internal(Phase::Dns, "a URL without host or port came this far"));
+        };
+        if let Resolution::Known(addrs) = self.client.resolver.known(&host, port)? {
+            return Ok(addrs);
+        }
+        self.watch.enter(Phase::Dns);
+        let name = url.host_str().unwrap_or_default();
+        let found = self.client.resolver.look_up(name, port, self.slot, deadline.at);
+        found.map_err(|wake| gave_up(wake, deadline, Phase::Dns))?
+    }
+
+    fn secure(&self, connection: &mut Connection, deadline: Deadline) -> Result<(), Failure> {
+        let config = self.client.tls.config(self.slot, deadline.at);
+        let config = config.map_err(|wake| gave_up(wake, deadline, Phase::Tls))??;
+        let host = self.url().host_str().unwrap_or_default();
+        connection.secure(config, host, deadline, self.slot, self.client.verifies)
+    }
+
+    /// Lets ureq send the request over a connection, up to the head of the answer.
+    fn send(&mut self, connection: Connection) -> Result<Result<Answer, Lost>, Failure> {
+        let request = self.http_request()?;
+        let body = self.request.body.as_deref().filter(|_| self.sends_body);
+        self.response.remote = Some(connection.remote);
+        let terms = Terms {
+            limits: TimeLimits {
+                total_at: self.total.at,
+                total: self.request.limits.max_time.unwrap_or_default(),
+                stall: self.request.limits.stall,
+            },
+            is_head: self.method == Method::HEAD,
+            tracer: self.tracer.clone(),
+            logs_wire: self.client.logs_wire,
+        };
+        let lender = self.client.lender.clone();
+        let wire = Wire::new(connection, &terms, Arc::clone(self.slot), self.watch.clone(), lender);
+        let home = Home::default();
+        transport::hand_over(wire, &home);
+        let sent = match body {
+            Some(body) => self.client.agent.run(request.map(|()| body)),
+            None => self.client.agent.run(request),
+        };
+        transport::take_back();
+        let head = transport::take_head(&home);
+        match (sent, head) {
+            (Ok(response), Some(head)) => {
+                self.note_head(&head);
+                Ok(Ok(Answer { home, head, response }))
+            }
+            (sent, _) => Ok(Err(self.lost(&home, sent.err()))),
+        }
+    }
+
+    fn lost(&mut self, home: &Home, error: Option<ureq::Error>) -> Lost {
+        let Some(mut wire) = self.welcome(home) else {
+            return Lost { failure: error::internal(Phase::Send, "ureq kept the wire"), is_answered: true };
+        };
+        let known = wire.failure.take();
+        let failure = known.unwrap_or_else(|| match error {
+            Some(error) => error::from_ureq(&error, self.watch.phase()),
+            None => error::internal(self.watch.phase(), "ureq answered without a head"),
+        });
+        Lost { failure, is_answered: wire.is_answered }
+    }
+
+    /// Takes a wire that came home, and what it saw.
+    fn welcome(&mut self, home: &Home) -> Option<Box<Wire>> {
+        let wire = transport::take_home(home)?;
+        *self.watch = wire.watch.clone();
+        self.response.size_header += wire.size_header;
+        self.response.size_download = wire.size_body;
+        self.response.size_upload += wire.size_upload;
+        self.response.local = if self.client.wants_local { wire.connection.local_addr() } else { None };
+        if self.response.tls.is_none() {
+            self.response.tls = wire.connection.tls_facts();
+        }
+        Some(wire)
+    }
+
+    fn note_head(&mut self, head: &Head) {
+        self.response.status = Some(head.status);
+        self.response.version = Some(head.version);
+        self.response.content_type.clone_from(&head.content_type);
+        self.response.headers.clone_from(&head.headers);
+    }
+
+    fn http_request(&self) -> Result<http::Request<()>, Failure> {
+        let uri = &self.url()[..Position::AfterQuery];
+        let mut builder = http::Request::builder().method(self.method.as_str()).uri(uri);
+        for header in self.request.headers.iter().filter(|header| self.may_send(header)) {
+            builder = builder.header(header.name.as_str(), header.value.expose());
+        }
+        builder.body(()).map_err(|error| error::from_ureq(&ureq::Error::Http(error), Phase::Send))
+    }
+
+    /// After a change of origin nothing is sent that says who we are, nor a Host that was meant for another; after a
+    /// change to GET nothing that describes the body.
+    fn may_send(&self, header: &Header) -> bool {
+        let leaves = self.has_left_origin && (header.is_secret() || header.name.eq_ignore_ascii_case("host"));
+        let lost_body = self.request.body.is_some() && !self.sends_body;
+        let describes = header.name.len() > 8 && header.name[..8].eq_ignore_ascii_case("content-");
+        !leaves && !(lost_body && describes)
+    }
+
+    /// Where an answer leads; `None` when it is the last.
+    pub(super) fn redirect(&self, answer: &Answer) -> Result<Option<Url>, Failure> {
+        let limit = self.request.limits.max_redirs;
+        if limit == 0 || !redirect::is_redirect(answer.head.status) {
+            return Ok(None);
+        }
+        redirect::next(self.url(), answer.head.location.as_ref()).map(Some)
+    }
+
+    /// Leaves an answer whose body nobody wants. What has come with the head is read, so that the connection can be
+    /// used again; nothing is waited for.
+    pub(super) fn leave(&mut self, mut answer: Answer) {
+        if transport::is_whole(&answer.home) {
+            body::drain(answer.response.body_mut().as_reader(), u64::MAX);
+        }
+        self.finish(answer);
+    }
+
+    /// Goes on to the next hop.
+    pub(super) fn follow(&mut self, answer: Answer, next: Url) -> Result<(), Failure> {
+        let status = answer.head.status;
+        self.leave(answer);
+        let limit = self.request.limits.max_redirs;
+        let next = bare(next);
+        let from = self.url().clone();
+        if self.response.redirects.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
+            let is_loop = next == from || self.response.redirects.iter().any(|hop| hop.url == next);
+            return Err(redirect::too_many(limit, is_loop));
+        }
+        self.has_left_origin |= !redirect::is_same_origin(&from, &next);
+        let method = redirect::next_method(&self.method, status);
+        self.sends_body &= method == self.method;
+        self.method = method;
+        note_hop(self.response, self.tracer, from, status, &next);
+        self.response.method = Some(self.method.clone());
+        self.response.url_effective = Some(next.clone());
+        (self.response.tls, self.response.content_type) = (None, None);
+        self.url = Some(next);
+        self.watch.begin_hop();
+        Ok(())
+    }
+
+    /// Reads the body of the last answer to its end.
+    pub(super) fn receive(&mut self, mut answer: Answer) -> Result<(), Failure> {
+        let limit = self.request.limits.max_filesize;
+        let declared = body::check_declared(answer.head.framing, limit);
+        if let Err(failure) = declared {
+            self.finish(answer);
+            return Err(failure);
+        }
+        let ended =
+            body::receive(answer.response.body_mut().as_reader(), limit, &mut self.response.size_delivered);
+        let known = self.finish(answer);
+        match ended {
+            Ended::Whole => known.map_or(Ok(()), Err),
+            Ended::Limited(failure) => Err(failure),
+            Ended::Broken(error) => {
+                Err(known.unwrap_or_else(|| error::from_ureq(&error, self.watch.phase())))
+            }
+        }
+    }
+
+    /// Has ureq let go of the connection, and keeps it if it may serve another request. Says what the wire complained of.
+    fn finish(&mut self, answer: Answer) -> Option<Failure> {
+        let Answer { home, response, .. } = answer;
+        drop(response);
+        let mut wire = self.welcome(&home)?;
+        let failure = wire.failure.take();
+        if failure.is_none() && wire.is_reusable() {
+            let origin = origin(self.url.as_ref().unwrap_or(&self.request.url));
+            self.client.pool.put(origin, wire.connection, Instant::now());
+        }
+        failure
+    }
+}
+
+/// Scheme, host and port as the URL has them: what tells connections apart.
+fn origin(url: &Url) -> &str {
+    &url[..Position::BeforePath]
+}
+
+/// A redirect's target without what never goes over the wire: a fragment, and credentials, which a server has no
+/// business to give.
+fn bare(mut url: Url) -> Url {
+    url.set_fragment(None);
+    // Only URLs without a host refuse this, and those were refused before.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url
+}
+
+fn gave_up(wake: Wake, deadline: Deadline, phase: Phase) -> Failure {
+    match wake {
+        Wake::Stopped => error::cancelled(phase),
+        Wake::Late | Wake::Woken => error::late(deadline.limit, phase),
+    }
+}

@@ -1,0 +1,324 @@
+//! The strict look at a response head, before ureq reads it: RFC 9112, and nothing guessed.
+//!
+//! Knows heads as bytes: complete or not, valid or why not, and how the body after one is framed. Refuses to read from
+//! a socket and to judge a status.
+
+use crate::outcome::{Class, Failure, Phase};
+use crate::response::HttpVersion;
+
+/// The longest head, status line and headers together. ureq's limit too; curl allows 300 KiB.
+pub(super) const MOST_HEAD_BYTES: usize = 64 << 10;
+
+/// The most headers: what ureq's parser has room for.
+const MOST_HEADERS: usize = 128;
+
+/// How the end of a body is known (RFC 9112 §6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// There is none: HEAD, 204, 304.
+    NoBody,
+    /// So many bytes.
+    Length(u64),
+    /// Chunks until one of size zero.
+    Chunked,
+    /// Until the connection ends in good order.
+    UntilClose,
+}
+
+/// What the look found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) status: u16,
+    pub(super) version: HttpVersion,
+    /// Bytes of it, empty lines before it included.
+    pub(super) len: usize,
+    pub(super) framing: Framing,
+    pub(super) content_type: Option<String>,
+    /// The value of the only Location; `Err` when several say different things.
+    pub(super) location: Option<Result<Vec<u8>, ()>>,
+    /// All of them, raw; `None` unless asked for.
+    pub(super) headers: Option<Vec<(String, String)>>,
+}
+
+impl Head {
+    /// 1xx: another head follows.
+    pub(super) fn is_interim(&self) -> bool {
+        (100..200).contains(&self.status)
+    }
+}
+
+/// What of a response the look depends on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    /// The request was a HEAD.
+    pub(super) is_head: bool,
+    /// All headers are wanted in the record.
+    pub(super) wants_headers: bool,
+}
+
+/// Looks for a head at the start of `bytes`; `from` says how many of them were looked at before in vain.
+/// `Ok(None)` is "not complete yet".
+///
+/// # Errors
+/// `protocol` for what is no HTTP/1 head, `size` for what is too long to be one.
+pub(super) fn look(bytes: &[u8], from: usize, asked: Asked) -> Result<Option<Head>, Failure> {
+    let blank = leading_blank_lines(bytes);
+    check_start(&bytes[blank..])?;
+    if !has_end(bytes, from) {
+        let too_long = bytes.len() > MOST_HEAD_BYTES;
+        return if too_long { Err(too_long_head()) } else { Ok(None) };
+    }
+    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let mut response = httparse::Response::new(&mut headers);
+    match response.parse(bytes) {
+        Ok(httparse::Status::Partial) if bytes.len() <= MOST_HEAD_BYTES => Ok(None),
+        Ok(httparse::Status::Partial) => Err(too_long_head()),
+        Ok(httparse::Status::Complete(len)) if len > MOST_HEAD_BYTES => Err(too_long_head()),
+        Ok(httparse::Status::Complete(len)) => judge(&response, len, asked).map(Some),
+        Err(error) => Err(invalid(error)),
+    }
+}
+
+fn leading_blank_lines(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
+}
+
+/// Noise is told from HTTP by its first bytes, without waiting for an end that never comes.
+fn check_start(bytes: &[u8]) -> Result<(), Failure> {
+    const START: &[u8] = b"HTTP/1.";
+    let seen = bytes.len().min(START.len());
+    if bytes[..seen] == START[..seen] {
+        return Ok(());
+    }
+    let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(16)]).into_owned();
+    Err(protocol(format!("the answer is not HTTP/1: it begins with {shown:?}")))
+}
+
+fn has_end(bytes: &[u8], from: usize) -> bool {
+    let fresh = &bytes[from.saturating_sub(3).min(bytes.len())..];
+    fresh.windows(2).any(|pair| pair == b"\n\n") || fresh.windows(3).any(|three| three == b"\n\r\n")
+}
+
+fn judge(response: &httparse::Response<'_, '_>, len: usize, asked: Asked) -> Result<Head, Failure> {
+    let status = response.code.unwrap_or(0);
+    if status < 100 {
+        return Err(protocol(format!("{status:03} is no HTTP status")));
+    }
+    if status == 101 {
+        return Err(protocol("101 Switching Protocols, which nobody asked for"));
+    }
+    let version = if response.version == Some(0) { HttpVersion::Http10 } else { HttpVersion::Http11 };
+    let headers: &[httparse::Header<'_>] = response.headers;
+    let has_body = !asked.is_head && status >= 200 && !matches!(status, 204 | 304);
+    let framing = if status < 200 { Framing::NoBody } else { framing(headers, version)? };
+    let content_type = values(headers, "content-type").last().map(lossy);
+    Ok(Head {
+        status,
+        version,
+        len,
+        framing: if has_body { framing } else { Framing::NoBody },
+        content_type,
+        location: location(headers),
+        headers: asked
+            .wants_headers
+            .then(|| headers.iter().map(|h| (h.name.to_owned(), lossy(h.value))).collect()),
+    })
+}
+
+fn values<'h>(
+    headers: &'h [httparse::Header<'h>],
+    name: &'static str,
+) -> impl DoubleEndedIterator<Item = &'h [u8]> {
+    headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+}
+
+fn lossy(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).into_owned()
+}
+
+/// The only Location there is. Two that differ are not chosen between.
+fn location(headers: &[httparse::Header<'_>]) -> Option<Result<Vec<u8>, ()>> {
+    let mut all = values(headers, "location");
+    let first = all.next()?;
+    Some(if all.all(|other| other == first) { Ok(first.to_vec()) } else { Err(()) })
+}
+
+/// RFC 9112 §6.3, without the leniency: what could be read in two ways is not read.
+fn framing(headers: &[httparse::Header<'_>], version: HttpVersion) -> Result<Framing, Failure> {
+    let mut codings = values(headers, "transfer-encoding");
+    let mut lengths = values(headers, "content-length");
+    match (codings.next(), lengths.next()) {
+        (Some(_), Some(_)) => Err(protocol("both Transfer-Encoding and Content-Length (RFC 9112 §6.3)")),
+        (Some(_), None) if version == HttpVersion::Http10 => {
+            Err(protocol("Transfer-Encoding in an HTTP/1.0 response (RFC 9112 §6.1)"))
+        }
+        (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") && codings.next().is_none() => {
+            Ok(Framing::Chunked)
+        }
+        (Some(coding), None) => {
+            Err(protocol(format!("Transfer-Encoding {:?}: only chunked alone is known", lossy(coding))))
+        }
+        (None, Some(_)) if lengths.next().is_some() => Err(protocol("more than one Content-Length")),
+        (None, Some(length)) => content_length(length).map(Framing::Length),
+        (None, None) => Ok(Framing::UntilClose),
+    }
+}
+
+/// Digits and nothing else: no sign, no list, no blank inside.
+fn content_length(value: &[u8]) -> Result<u64, Failure> {
+    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+        return Err(protocol(format!("Content-Length {:?} is not a number", lossy(value))));
+    }
+    let text = lossy(value);
+    text.parse().map_err(|_| {
+        Failure::new(
+            Class::Size,
+            Phase::Receive,
+            format!("Content-Length {text} is larger than any body can be"),
+        )
+    })
+}
+
+fn too_long_head() -> Failure {
+    let message = format!("the response head is longer than {} KiB", MOST_HEAD_BYTES >> 10);
+    Failure::new(Class::Size, Phase::Receive, message)
+}
+
+fn protocol(message: impl Into<String>) -> Failure {
+    Failure::new(Class::Protocol, Phase::Receive, message)
+}
+
+fn invalid(error: httparse::Error) -> Failure {
+    protocol(match error {
+        httparse::Error::TooManyHeaders => format!("more than {MOST_HEADERS} response headers"),
+        httparse::Error::HeaderName => "a header name in the response is not valid".to_owned(),
+        httparse::Error::HeaderValue => "a header value in the response has a control byte".to_owned(),
+        httparse::Error::NewLine => "a line of the response head does not end in CR LF".to_owned(),
+        httparse::Error::Status => "the status line has no three-digit status".to_owned(),
+        httparse::Error::Version => "the answer is not HTTP/1.0 or HTTP/1.1".to_owned(),
+        httparse::Error::Token => "the response head has a byte that is not allowed".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GET: Asked = Asked { is_head: false, wants_headers: false };
+
+    fn framed(head: &str) -> Result<Framing, Class> {
+        match look(head.as_bytes(), 0, GET) {
+            Ok(Some(head)) => Ok(head.framing),
+            Ok(None) => panic!("not complete: {head:?}"),
+            Err(failure) => Err(failure.class),
+        }
+    }
+
+    #[test]
+    fn bodies_are_framed_as_the_rfc_says() {
+        for (headers, framing) in [
+            ("Content-Length: 5\r\n", Framing::Length(5)),
+            ("content-length: 0\r\n", Framing::Length(0)),
+            ("Transfer-Encoding: Chunked\r\n", Framing::Chunked),
+            ("", Framing::UntilClose),
+        ] {
+            assert_eq!(framed(&format!("HTTP/1.1 200 OK\r\n{headers}\r\n")), Ok(framing), "{headers}");
+        }
+        assert_eq!(framed("HTTP/1.1 204 None\r\nContent-Length: 5\r\n\r\n"), Ok(Framing::NoBody));
+        assert_eq!(framed("HTTP/1.1 304 Same\r\nTransfer-Encoding: chunked\r\n\r\n"), Ok(Framing::NoBody));
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_not_read() {
+        for headers in [
+            "Content-Length: +5\r\n",
+            "Content-Length: -5\r\n",
+            "Content-Length: 0x5\r\n",
+            "Content-Length: 5abc\r\n",
+            "Content-Length: five\r\n",
+            "Content-Length:\r\n",
+            "Content-Length: 5, 5\r\n",
+            "Content-Length: 5\r\nContent-Length: 3\r\n",
+            "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: gzip\r\n",
+            "Transfer-Encoding: gzip, chunked\r\n",
+            "Transfer-Encoding: identity\r\n",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        ] {
+            let framing = framed(&format!("HTTP/1.1 200 OK\r\n{headers}\r\n"));
+            assert_eq!(framing, Err(Class::Protocol), "{headers}");
+        }
+        assert_eq!(framed("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), Err(Class::Protocol));
+        let endless = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", "9".repeat(26));
+        assert_eq!(framed(&endless), Err(Class::Size));
+    }
+
+    #[test]
+    fn what_is_no_head_is_said_at_once() {
+        for noise in [
+            "SSH-2.0-OpenSSH",
+            "\0",
+            "x",
+            "ICY 200 OK",
+            "HTTP/2 200\r\n\r\n",
+            "HTTP/9.9 200 OK\r\n\r\n",
+            "HTTP/1.1 000 X\r\n\r\n",
+            "HTTP/1.1 099 X\r\n\r\n",
+            "HTTP/1.1 20 X\r\n\r\n",
+            "HTTP/1.1 2000 X\r\n\r\n",
+            "HTTP/1.1 -20 X\r\n\r\n",
+            "HTTP/1.1 abc X\r\n\r\n",
+            "HTTP/1.1 101 Switching\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: \0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n: x\r\n\r\n",
+        ] {
+            let failure = look(noise.as_bytes(), 0, GET).map_err(|failure| failure.class);
+            assert_eq!(failure, Err(Class::Protocol), "{noise:?}");
+        }
+    }
+
+    #[test]
+    fn a_head_may_come_in_pieces_and_odd_statuses_are_taken() {
+        let whole = b"\r\nHTTP/1.1 999 Whatever\r\nX: \xff\r\n\r\nbody";
+        for cut in 0..whole.len() - 4 {
+            assert_eq!(look(&whole[..cut], cut.saturating_sub(1), GET), Ok(None), "{cut}");
+        }
+        let head = look(whole, 3, GET).unwrap().unwrap();
+        assert_eq!((head.status, head.len), (999, whole.len() - 4));
+    }
+
+    #[test]
+    fn long_heads_are_named_and_not_kept() {
+        let long = format!("HTTP/1.1 200 OK\r\nX: {}", "y".repeat(MOST_HEAD_BYTES));
+        assert_eq!(look(long.as_bytes(), 0, GET).map_err(|f| f.class), Err(Class::Size));
+        let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X: y\r\n".repeat(300));
+        let failure = look(many.as_bytes(), 0, GET).unwrap_err();
+        assert_eq!(
+            (failure.class, failure.message.as_str()),
+            (Class::Protocol, "more than 128 response headers")
+        );
+    }
+
+    #[test]
+    fn two_locations_that_differ_are_not_chosen_between() {
+        let head = |headers: &str| {
+            let text = format!("HTTP/1.1 302 Found\r\n{headers}Content-Length: 0\r\n\r\n");
+            look(text.as_bytes(), 0, GET).unwrap().unwrap().location
+        };
+        assert_eq!(head("Location: /a\r\nLocation: /a\r\n"), Some(Ok(b"/a".to_vec())));
+        assert_eq!(head("Location: /a\r\nLocation: /b\r\n"), Some(Err(())));
+        assert_eq!(head(""), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes: Vec<u8>, from: usize) {
+            let _ = look(&bytes, from, GET);
+            let mut after_start = b"HTTP/1.1 200 OK\r\n".to_vec();
+            after_start.extend(&bytes);
+            after_start.extend(b"\r\n\r\n");
+            let _ = look(&after_start, from, GET);
+        }
+    }
+}

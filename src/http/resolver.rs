@@ -1,0 +1,227 @@
+//! Names: which addresses a host has, asked where it blocks nobody.
+//!
+//! Knows literals, the loopback's names, `--resolve`, the cache and the merging of look-ups. Refuses to connect.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use url::Host;
+
+use crate::config::{Connection, Family, Resolve};
+use crate::outcome::{Class, Failure, Phase};
+use crate::request::is_loopback_host;
+use crate::runtime::{Answer, Runtime, Slot, Wake};
+
+/// How long an answer holds. The system does not tell its own time to live, and a deploy switches addresses.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// How long a failure holds: long enough for a list with a thousand URLs on a dead name, short enough for a retry.
+const FRESH_FAILURE: Duration = Duration::from_secs(2);
+
+/// Names kept; beyond this the cache starts anew.
+const MOST_NAMES: usize = 10_000;
+
+type Addrs = Result<Arc<[IpAddr]>, String>;
+
+/// The resolver of a run.
+pub(super) struct Resolver {
+    runtime: Runtime,
+    overrides: Vec<Resolve>,
+    family: Family,
+    names: Mutex<HashMap<Box<str>, Arc<LookUp>>>,
+}
+
+/// One look-up, under way or done.
+#[derive(Default)]
+struct LookUp {
+    answer: Answer<(Addrs, Instant)>,
+}
+
+/// Where a host is.
+pub(super) enum Resolution {
+    /// Known without asking.
+    Known(Vec<SocketAddr>),
+    /// It takes a look-up: `Resolver::look_up`.
+    Unknown,
+}
+
+impl Resolver {
+    pub(super) fn new(connection: &Connection, runtime: &Runtime) -> Resolver {
+        let overrides = connection.resolve.clone();
+        Resolver { runtime: runtime.clone(), overrides, family: connection.family, names: Mutex::default() }
+    }
+
+    /// What can be said without asking anybody.
+    ///
+    /// # Errors
+    /// `dns` when `-4` or `-6` leaves nothing.
+    pub(super) fn known(&self, host: &Host<&str>, port: u16) -> Result<Resolution, Failure> {
+        let ips = match host {
+            Host::Ipv4(ip) => vec![IpAddr::V4(*ip)],
+            Host::Ipv6(ip) => vec![IpAddr::V6(*ip)],
+            Host::Domain(name) => match self.overridden(name, port) {
+                Some(ips) => ips,
+                // RFC 6761 §6.3. IPv4 first: that is where servers on one's own machine mostly listen.
+                None if is_loopback_host(name) => {
+                    vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+                }
+                None => return Ok(Resolution::Unknown),
+            },
+        };
+        self.usable(&ips, port).map(Resolution::Known)
+    }
+
+    fn overridden(&self, name: &str, port: u16) -> Option<Vec<IpAddr>> {
+        let name = name.strip_suffix('.').unwrap_or(name);
+        let fits = |entry: &&Resolve| (entry.host == "*" || entry.host == name) && entry.port == port;
+        self.overrides.iter().find(fits).map(|entry| entry.addrs.clone())
+    }
+
+    /// Asks the system, on another thread. One look-up for a name at a time; all who ask meanwhile share it.
+    ///
+    /// # Errors
+    /// `dns`, or why waiting ended.
+    pub(super) fn look_up(
+        &self,
+        name: &str,
+        port: u16,
+        slot: &Arc<Slot>,
+        until: Option<Instant>,
+    ) -> Result<Result<Vec<SocketAddr>, Failure>, Wake> {
+        let look_up = self.shared_look_up(name);
+        let (addrs, _) = look_up.answer.wait(slot, until)?;
+        Ok(addrs.map_err(dns).and_then(|ips| self.usable(&ips, port)))
+    }
+
+    fn shared_look_up(&self, name: &str) -> Arc<LookUp> {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(look_up) = names.get(name).filter(|look_up| look_up.is_fresh()) {
+            return Arc::clone(look_up);
+        }
+        if names.len() >= MOST_NAMES {
+            names.clear();
+        }
+        let look_up = Arc::new(LookUp::default());
+        names.insert(name.into(), Arc::clone(&look_up));
+        drop(names);
+        self.ask(name.to_owned(), Arc::clone(&look_up));
+        look_up
+    }
+
+    fn ask(&self, name: String, look_up: Arc<LookUp>) {
+        let theirs = Arc::clone(&look_up);
+        let job = move || {
+            let addrs = ask_system(&name);
+            theirs.answer.give((addrs, Instant::now()));
+        };
+        if let Err(error) = self.runtime.offload().submit(Box::new(job)) {
+            look_up.answer.give((Err(format!("no thread to ask on: {error}")), Instant::now()));
+        }
+    }
+
+    /// The addresses of the wanted family, in the order in which they are to be tried.
+    fn usable(&self, ips: &[IpAddr], port: u16) -> Result<Vec<SocketAddr>, Failure> {
+        let wanted = |ip: &&IpAddr| match self.family {
+            Family::Any => true,
+            Family::V4 => ip.is_ipv4(),
+            Family::V6 => ip.is_ipv6(),
+        };
+        let ips: Vec<IpAddr> = ips.iter().filter(wanted).copied().collect();
+        if ips.is_empty() {
+            let option = if self.family == Family::V4 { "IPv4 address (-4)" } else { "IPv6 address (-6)" };
+            return Err(dns(format!("it has no {option}")));
+        }
+        Ok(alternate(&ips).into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
+    }
+}
+
+impl LookUp {
+    fn is_fresh(&self) -> bool {
+        match self.answer.get() {
+            None => true,
+            Some((addrs, at)) => at.elapsed() < if addrs.is_ok() { FRESH } else { FRESH_FAILURE },
+        }
+    }
+}
+
+fn dns(message: String) -> Failure {
+    Failure::new(Class::Dns, Phase::Dns, message)
+}
+
+/// DNS has no name longer than this (RFC 1035 §2.3.4); some resolvers answer nonsense to longer ones.
+fn is_dns_name(name: &str) -> bool {
+    let bare = name.strip_suffix('.').unwrap_or(name);
+    bare.len() <= 253 && bare.split('.').all(|label| (1..=63).contains(&label.len()))
+}
+
+fn ask_system(name: &str) -> Addrs {
+    if !is_dns_name(name) {
+        return Err("not a name that DNS can have".to_owned());
+    }
+    match (name, 0).to_socket_addrs() {
+        Ok(addrs) => {
+            let mut ips: Vec<IpAddr> = Vec::new();
+            for addr in addrs {
+                if !ips.contains(&addr.ip()) {
+                    ips.push(addr.ip());
+                }
+            }
+            if ips.is_empty() { Err("it has no address".to_owned()) } else { Ok(ips.into()) }
+        }
+        Err(error) => Err(system_message(&error.to_string())),
+    }
+}
+
+/// getaddrinfo's words without std's preface.
+fn system_message(text: &str) -> String {
+    let tail = text.rsplit(": ").next().unwrap_or(text);
+    let mut chars = tail.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+/// Families in turn, beginning with the system's first choice (RFC 8305 §4).
+fn alternate(ips: &[IpAddr]) -> Vec<IpAddr> {
+    let Some(first) = ips.first() else { return Vec::new() };
+    let (mut same, mut other): (Vec<IpAddr>, Vec<IpAddr>) =
+        ips.iter().copied().partition(|ip| ip.is_ipv4() == first.is_ipv4());
+    same.reverse();
+    other.reverse();
+    let mut order = Vec::with_capacity(ips.len());
+    while !(same.is_empty() && other.is_empty()) {
+        order.extend(same.pop());
+        order.extend(other.pop());
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ips(text: &str) -> Vec<IpAddr> {
+        text.split_whitespace().map(|ip| ip.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn families_take_turns() {
+        assert_eq!(alternate(&ips("::1 ::2 ::3 10.0.0.1")), ips("::1 10.0.0.1 ::2 ::3"));
+        assert_eq!(alternate(&ips("10.0.0.1 10.0.0.2")), ips("10.0.0.1 10.0.0.2"));
+        assert_eq!(alternate(&[]), ips(""));
+    }
+
+    #[test]
+    fn absurd_names_are_not_asked_for() {
+        for name in ["", ".", "a..b", "a..", ".a", &"x".repeat(64), &"x.".repeat(200)] {
+            assert!(!is_dns_name(name), "{name}");
+        }
+        assert!(is_dns_name("a.") && is_dns_name("a.b-c.test"));
+    }
+
+    #[test]
+    fn the_systems_sentence_is_kept() {
+        let text = "failed to lookup address information: Name or service not known";
+        assert_eq!(system_message(text), "name or service not known");
+    }
+}
