@@ -1,1 +1,57 @@
-//! (not yet built)
+//! Telling: events become text, on the two streams that the process was given.
+//!
+//! Knows who is told what and in which words. Refuses to know how a run works: it sees events, never a socket, the
+//! schedule or the list. A `Teller` turns events into lines and cannot fail; a `Stream` alone writes, whole lines only.
+//!
+//! ```text
+//!  batches of events ── pump ──┬── progress                       the bar, on the terminal itself
+//!                              ├── stdout: text or json           results
+//!                              └── stderr: trace failures parked summary
+//! ```
+
+use std::io::Write;
+
+use crate::event::Event;
+
+mod failures;
+mod figures;
+mod held_back;
+mod json;
+mod page;
+mod parked;
+mod progress;
+mod sinks;
+mod stream;
+mod summary;
+mod text;
+mod trace;
+
+pub use sinks::{Sinks, pump, sinks};
+
+use page::Page;
+
+/// The two outputs of a process, and whether somebody sits in front of them.
+pub struct Streams {
+    /// Results go here, and nothing else.
+    pub stdout: Box<dyn Write + Send>,
+    /// Everything that is said about them.
+    pub stderr: Box<dyn Write + Send>,
+    /// Whether lines on stdout and the progress bar share a screen.
+    pub stdout_is_terminal: bool,
+    /// The same for stderr.
+    pub stderr_is_terminal: bool,
+}
+
+/// Turns events into whole lines. What it says of bytes from outside is escaped.
+trait Teller: Send {
+    /// Adds to the page what there is to say about an event, which may be nothing.
+    fn tell(&mut self, event: &Event, page: &mut Page);
+}
+
+/// What a teller says of some events, for tests.
+#[cfg(test)]
+fn told(teller: &mut impl Teller, color: bool, events: impl IntoIterator<Item = Event>) -> String {
+    let mut page = Page::new(color);
+    events.into_iter().for_each(|event| teller.tell(&event, &mut page));
+    String::from_utf8(page.bytes().to_vec()).unwrap()
+}

@@ -1,0 +1,131 @@
+//! What the unfinished URLs wait for, on stderr: asked for by SIGUSR1, or written when the deadline struck.
+//!
+//! Knows how to order and cut the table. Refuses to know how it was gathered.
+
+use std::collections::HashMap;
+
+use super::Teller;
+use super::figures::count;
+use super::page::Page;
+use crate::event::{Event, Parked as Waiting};
+use crate::outcome::Phase;
+use crate::sanitize::shorten;
+
+/// So many of the longest are shown unless all are asked for.
+const LONGEST: usize = 20;
+/// So many hosts are named.
+const HOSTS: usize = 10;
+/// So much of a URL is shown: a row should fit a screen's width.
+const URL_CHARS: usize = 120;
+
+/// Tells what is parked where.
+pub(super) struct Parked {
+    /// Whether `-v` asked for every row.
+    pub(super) all: bool,
+}
+
+impl Teller for Parked {
+    fn tell(&mut self, event: &Event, page: &mut Page) {
+        if let Event::Parked(waiting) = event {
+            by_phase(waiting, page);
+            by_host(waiting, page);
+            self.longest(waiting, page);
+        }
+    }
+}
+
+impl Parked {
+    fn longest(&self, waiting: &[Waiting], page: &mut Page) {
+        let mut rows: Vec<&Waiting> = waiting.iter().collect();
+        rows.sort_by(|one, other| {
+            other.since.cmp(&one.since).then(one.subject.urlnum.cmp(&other.subject.urlnum))
+        });
+        let shown = if self.all { rows.len() } else { LONGEST.min(rows.len()) };
+        for row in &rows[..shown] {
+            page.say(format_args!("{:>9.2} s  {:<8} ", row.since.as_secs_f64(), row.phase.as_str()));
+            page.escaped(&shorten(&row.subject.listed, URL_CHARS));
+            page.push("\n");
+        }
+        if shown < rows.len() {
+            page.say(format_args!("and {} more (-v shows all)\n", rows.len() - shown));
+        }
+    }
+}
+
+fn by_phase(waiting: &[Waiting], page: &mut Page) {
+    let unfinished = count(waiting.len() as u64, "URL", "URLs");
+    page.say(format_args!("greenfetch: {unfinished} unfinished"));
+    let counts = Phase::ALL.map(|phase| (phase, waiting.iter().filter(|row| row.phase == phase).count()));
+    for (index, (phase, number)) in counts.iter().filter(|(_, number)| *number > 0).enumerate() {
+        page.say(format_args!("{}{phase} {number}", if index == 0 { ": " } else { ", " }));
+    }
+    page.push("\n");
+}
+
+fn by_host(waiting: &[Waiting], page: &mut Page) {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    waiting.iter().for_each(|row| *counts.entry(&row.subject.host).or_default() += 1);
+    let mut hosts: Vec<_> = counts.into_iter().collect();
+    hosts.sort_by(|(a, many), (b, more)| more.cmp(many).then(a.cmp(b)));
+    for (index, (host, number)) in hosts.iter().take(HOSTS).enumerate() {
+        page.push(if index == 0 { "by host: " } else { ", " });
+        page.escaped(host);
+        page.say(format_args!(" {number}"));
+    }
+    match hosts.len() {
+        0 => {}
+        1..=HOSTS => page.push("\n"),
+        more => page.say(format_args!(", and {}\n", count((more - HOSTS) as u64, "host more", "hosts more"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::record::samples::subject;
+    use crate::report::told;
+
+    fn row(line: u32, phase: Phase, millis: u64, host: &str) -> Waiting {
+        let mut subject = subject(line);
+        Arc::make_mut(&mut subject).host = host.to_owned();
+        Waiting { subject, phase, since: Duration::from_millis(millis) }
+    }
+
+    #[test]
+    fn the_table_counts_by_phase_and_host_and_begins_with_the_longest() {
+        let rows = vec![
+            row(1, Phase::Wait, 1_500, "b"),
+            row(2, Phase::Connect, 12_340, "a\x1b"),
+            row(3, Phase::Wait, 20, "b"),
+        ];
+        let golden = "\
+greenfetch: 3 URLs unfinished: connect 1, wait 2
+by host: b 2, a\\x1b 1
+    12.34 s  connect  http://a.example/2
+     1.50 s  wait     http://a.example/1
+     0.02 s  wait     http://a.example/3
+";
+        assert_eq!(told(&mut Parked { all: false }, false, [Event::Parked(rows)]), golden);
+    }
+
+    #[test]
+    fn of_many_the_twenty_longest_are_shown_unless_all_are_asked_for() {
+        let rows: Vec<_> = (1..=50).map(|n| row(n, Phase::Wait, n.into(), &format!("h{n:02}"))).collect();
+        let text = told(&mut Parked { all: false }, false, [Event::Parked(rows.clone())]);
+        assert_eq!(text.lines().count(), 2 + 20 + 1);
+        assert!(
+            text.contains("h10 1, and 40 hosts more\n") && text.ends_with("\nand 30 more (-v shows all)\n")
+        );
+        let all = told(&mut Parked { all: true }, false, [Event::Parked(rows)]);
+        assert_eq!(all.lines().count(), 2 + 50);
+    }
+
+    #[test]
+    fn nothing_unfinished_is_said_too() {
+        let text = told(&mut Parked { all: false }, false, [Event::Parked(Vec::new())]);
+        assert_eq!(text, "greenfetch: 0 URLs unfinished\n");
+    }
+}

@@ -1,0 +1,325 @@
+//! All sinks of a run, and the pump that feeds them.
+//!
+//! Knows which teller speaks on which stream, and what it means when a stream can no longer be written. Refuses to know
+//! what tellers say.
+
+use std::io;
+
+use super::failures::Failures;
+use super::json::Json;
+use super::page::Page;
+use super::parked::Parked;
+use super::progress::{Curtain, Progress};
+use super::stream::Stream;
+use super::summary::Summary as SummaryLines;
+use super::text::Text;
+use super::trace::Trace;
+use super::{Streams, Teller};
+use crate::config::{Concurrency, Output, Verbosity};
+use crate::event::{Event, Sink, Stop, Summary};
+use crate::exit::Told;
+
+/// Everybody who is told.
+#[derive(Default)]
+pub struct Sinks {
+    progress: Option<Progress>,
+    stdout: Option<Stream>,
+    stderr: Option<Stream>,
+    told: Told,
+}
+
+/// The sinks that the command line asks for; with `-qq` none. The limits are what the summary names.
+pub fn sinks(output: &Output, limits: &Concurrency, streams: Streams) -> Sinks {
+    if output.verbosity == Verbosity::Silent {
+        return Sinks::default();
+    }
+    let progress = output.progress.then(Progress::on_stderr);
+    let curtain = |is_terminal: bool| -> Option<Curtain> {
+        progress.as_ref().filter(|_| is_terminal).map(Progress::curtain)
+    };
+    let results = Page::new(false);
+    let stdout =
+        Stream::new(streams.stdout, result_tellers(output), results, curtain(streams.stdout_is_terminal));
+    let remarks = Page::new(output.color);
+    let tellers = remark_tellers(output, limits);
+    let stderr = Stream::new(streams.stderr, tellers, remarks, curtain(streams.stderr_is_terminal));
+    Sinks { progress, stdout: Some(stdout), stderr: Some(stderr), told: Told::default() }
+}
+
+fn result_tellers(output: &Output) -> Vec<Box<dyn Teller>> {
+    if output.json { vec![Box::new(Json::default())] } else { vec![Box::new(Text)] }
+}
+
+/// In the order in which they speak of the same event: at the end the failures that are left, then the summary.
+fn remark_tellers(output: &Output, limits: &Concurrency) -> Vec<Box<dyn Teller>> {
+    let is_verbose = output.verbosity >= Verbosity::Verbose;
+    let mut tellers: Vec<Box<dyn Teller>> = Vec::new();
+    if is_verbose {
+        tellers.push(Box::new(Trace { wire: output.verbosity >= Verbosity::Wire }));
+    }
+    tellers.push(Box::new(Failures::default()));
+    tellers.push(Box::new(Parked { all: is_verbose }));
+    if output.verbosity >= Verbosity::Normal {
+        tellers.push(Box::new(SummaryLines::new(limits)));
+    }
+    tellers
+}
+
+/// Tells every event to every sink until the run has finished. Writes after each batch: larger batches make fewer
+/// writes. `stop` is called, once, when standard output's reader went away. Returns the counts of the run and what the
+/// sinks came to.
+pub fn pump(
+    batches: impl Iterator<Item = Vec<Event>>,
+    sinks: &mut Sinks,
+    mut stop: impl FnMut(Stop),
+) -> (Summary, Told) {
+    for batch in batches {
+        let was_closed = sinks.told.output_closed;
+        let finished = sinks.tell(&batch);
+        if sinks.told.output_closed && !was_closed {
+            stop(Stop::OutputClosed);
+        }
+        if let Some(summary) = finished {
+            return (summary, sinks.told);
+        }
+    }
+    (sinks.cut_short(), sinks.told)
+}
+
+impl Sinks {
+    /// A batch, and the run's counts when it was the last one.
+    fn tell(&mut self, batch: &[Event]) -> Option<Summary> {
+        batch.iter().for_each(|event| self.each(|sink| sink.event(event)));
+        self.each(|sink| sink.flush());
+        match batch.last() {
+            Some(Event::RunFinished(summary)) => Some(summary.clone()),
+            _ => None,
+        }
+    }
+
+    /// In the order that keeps a terminal readable: the bar away, results, remarks.
+    fn each(&mut self, mut tell: impl FnMut(&mut dyn Sink) -> io::Result<()>) {
+        if let Some(progress) = &mut self.progress {
+            // Drawing has no errors that anybody could do something about.
+            let _ = tell(progress);
+        }
+        if let Some(Err(error)) = self.stdout.as_mut().map(|sink| tell(sink)) {
+            self.lose_stdout(&error);
+        }
+        if let Some(Err(_)) = self.stderr.as_mut().map(|sink| tell(sink)) {
+            // Nobody is left to be told that.
+            self.stderr = None;
+        }
+    }
+
+    /// A reader that went away ends the run as quietly as SIGPIPE would; anything else is said once, and the run goes on.
+    fn lose_stdout(&mut self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            *self = Sinks { told: Told { output_closed: true, ..self.told }, ..Sinks::default() };
+            return;
+        }
+        self.stdout = None;
+        self.told.write_failed = true;
+        if let Some(stderr) = &mut self.stderr {
+            stderr.note(&format!("cannot write to standard output: {}", reason(error)));
+        }
+    }
+
+    /// Events ended without the last one: the loop died, which is a bug and counts as one.
+    fn cut_short(&mut self) -> Summary {
+        self.progress = None;
+        if let Some(stderr) = &mut self.stderr {
+            stderr.note("the run ended without an end, which is a bug");
+            let _ = stderr.flush();
+        }
+        Summary { internal: 1, ..Summary::default() }
+    }
+}
+
+/// The system's words without the number that std appends.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" (os error").map_or_else(|| text.clone(), |(words, _)| words.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::config::Mode;
+    use crate::outcome::{Class, Failure, Phase};
+    use crate::record::samples::{outcome, passed, run, subject};
+
+    /// What was written, a text for each write; and the error that the next write meets.
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<(Vec<String>, Option<io::ErrorKind>)>>);
+
+    impl Paper {
+        fn torn(kind: io::ErrorKind) -> Paper {
+            let paper = Paper::default();
+            paper.0.lock().unwrap().1 = Some(kind);
+            paper
+        }
+
+        fn writes(&self) -> Vec<String> {
+            self.0.lock().unwrap().0.clone()
+        }
+
+        fn text(&self) -> String {
+            self.writes().concat()
+        }
+    }
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut paper = self.0.lock().unwrap();
+            if let Some(kind) = paper.1 {
+                return Err(kind.into());
+            }
+            paper.0.push(String::from_utf8(bytes.to_vec()).unwrap());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Heard {
+        stdout: Paper,
+        stderr: Paper,
+        stops: Vec<Stop>,
+        summary: Summary,
+        told: Told,
+    }
+
+    fn output(verbosity: Verbosity) -> Output {
+        Output { verbosity, ..Output::default() }
+    }
+
+    fn hear(output: &Output, papers: (Paper, Paper), batches: Vec<Vec<Event>>) -> Heard {
+        let (stdout, stderr) = papers;
+        let streams = Streams {
+            stdout: Box::new(stdout.clone()),
+            stderr: Box::new(stderr.clone()),
+            stdout_is_terminal: false,
+            stderr_is_terminal: false,
+        };
+        let limits = Concurrency {
+            jobs: 1,
+            per_host: None,
+            per_host_given: false,
+            start_interval: None,
+            mode: Mode::Threads,
+        };
+        let mut stops = Vec::new();
+        let mut sinks = sinks(output, &limits, streams);
+        let (summary, told) = pump(batches.into_iter(), &mut sinks, |stop| stops.push(stop));
+        Heard { stdout, stderr, stops, summary, told }
+    }
+
+    fn pass(line: u32) -> Event {
+        Event::Finished(Box::new(passed(line, 5)))
+    }
+
+    fn fail(line: u32) -> Event {
+        Event::Finished(Box::new(outcome(line, Failure::new(Class::Closed, Phase::Wait, "reset"))))
+    }
+
+    fn end() -> Event {
+        Event::RunFinished(Summary { passed: 7, list_ended: true, ..Summary::default() })
+    }
+
+    fn a_run() -> Vec<Vec<Event>> {
+        vec![
+            vec![Event::RunStarted(run()), Event::Started(subject(1)), pass(1)],
+            vec![fail(2), pass(3), end()],
+        ]
+    }
+
+    const FAILURE: &str = "urls.txt:2: http://a.example/2: closed (wait): reset (1 try, 0.01 s)\n";
+
+    #[test]
+    fn results_go_to_stdout_remarks_to_stderr_and_a_batch_is_one_write() {
+        let heard = hear(&output(Verbosity::Quiet), Default::default(), a_run());
+        let lines = [1, 3].map(|n| format!("5 bytes received from http://a.example/{n}.\n"));
+        assert_eq!(heard.stdout.writes(), lines);
+        assert_eq!(heard.stderr.text(), FAILURE);
+        assert_eq!((heard.summary.passed, heard.told, heard.stops), (7, Told::default(), vec![]));
+    }
+
+    #[test]
+    fn each_verbosity_says_more_than_the_one_below() {
+        let text = |verbosity| hear(&output(verbosity), Default::default(), a_run()).stderr.text();
+        assert_eq!(text(Verbosity::Silent), "");
+        let normal = text(Verbosity::Normal);
+        assert!(normal.starts_with(FAILURE) && normal.contains("7 passed; 10 bytes in "), "{normal}");
+        assert_eq!(text(Verbosity::Verbose), format!("GET: http://a.example/1\n{normal}"));
+        assert_eq!(text(Verbosity::Wire), text(Verbosity::Verbose));
+    }
+
+    #[test]
+    fn silent_says_nothing_on_stdout_either_and_still_counts() {
+        for json in [false, true] {
+            let heard = hear(&Output { json, ..output(Verbosity::Silent) }, Default::default(), a_run());
+            assert_eq!((heard.stdout.text(), heard.summary.passed), (String::new(), 7));
+        }
+    }
+
+    #[test]
+    fn with_json_failures_are_on_both_streams() {
+        let heard = hear(&Output { json: true, ..output(Verbosity::Quiet) }, Default::default(), a_run());
+        assert_eq!(heard.stdout.text().lines().count(), 3);
+        assert_eq!(heard.stderr.text(), FAILURE);
+    }
+
+    #[test]
+    fn a_reader_that_went_away_stops_the_run_once_and_quietly() {
+        let papers = (Paper::torn(io::ErrorKind::BrokenPipe), Paper::default());
+        let heard = hear(&output(Verbosity::Verbose), papers, a_run());
+        assert_eq!(heard.stops, [Stop::OutputClosed]);
+        assert_eq!(heard.told, Told { output_closed: true, write_failed: false });
+        assert_eq!(heard.stderr.text(), "");
+        assert_eq!(heard.summary.passed, 7);
+    }
+
+    #[test]
+    fn a_full_disk_is_said_once_and_the_run_goes_on() {
+        let papers = (Paper::torn(io::ErrorKind::StorageFull), Paper::default());
+        let heard = hear(&output(Verbosity::Quiet), papers, a_run());
+        assert_eq!((heard.stops, heard.told), (vec![], Told { output_closed: false, write_failed: true }));
+        let said = format!("greenfetch: cannot write to standard output: no storage space\n{FAILURE}");
+        assert_eq!(heard.stderr.text(), said);
+    }
+
+    #[test]
+    fn the_systems_words_come_without_their_number() {
+        assert_eq!(reason(&io::Error::from_raw_os_error(28)), "No space left on device");
+        assert_eq!(reason(&io::ErrorKind::StorageFull.into()), "no storage space");
+    }
+
+    #[test]
+    fn nobody_minds_when_stderr_is_gone() {
+        let papers = (Paper::default(), Paper::torn(io::ErrorKind::BrokenPipe));
+        let heard = hear(&output(Verbosity::Normal), papers, a_run());
+        assert_eq!(heard.stdout.writes().len(), 2);
+        assert_eq!((heard.stops, heard.told), (vec![], Told::default()));
+    }
+
+    #[test]
+    fn thousands_of_lines_are_few_writes_and_each_ends_with_a_line() {
+        let batch: Vec<_> = (1..=5_000).map(pass).chain([end()]).collect();
+        let writes = hear(&output(Verbosity::Quiet), Default::default(), vec![batch]).stdout.writes();
+        assert!(writes.len() <= 4 && writes.iter().all(|write| write.ends_with(".\n")), "{}", writes.len());
+        assert_eq!(writes.concat().lines().count(), 5_000);
+    }
+
+    #[test]
+    fn a_run_without_an_end_is_a_bug_and_says_so() {
+        let heard = hear(&output(Verbosity::Normal), Default::default(), vec![vec![pass(1)]]);
+        assert_eq!(heard.summary.internal, 1);
+        assert_eq!(heard.stderr.text(), "greenfetch: the run ended without an end, which is a bug\n");
+    }
+}
