@@ -1,0 +1,414 @@
+//! The second reading: the one reader of all inputs, on its own thread, as fast as there are credits.
+//!
+//! Knows batches and how reading goes on after an error. Refuses to read further ahead than one block, to hold more
+//! entries than it has credits for and one, and to know what an entry is made into.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use super::grammar::{self, Line};
+use super::input::Input;
+use super::{Credits, Delivery, Entry, FileError, http_url};
+use crate::request::Location;
+
+/// Entries handed over at once: enough to make a message a small part of an entry's cost.
+const BATCH: usize = 64;
+
+/// What a run was given to fetch, checked as far as it can be, and not taken up yet.
+#[derive(Debug)]
+pub struct List {
+    inputs: Vec<Input>,
+    entries: Option<u64>,
+    several_hosts: bool,
+}
+
+impl List {
+    pub(super) fn new(inputs: Vec<Input>, entries: Option<u64>, several_hosts: bool) -> List {
+        List { inputs, entries, several_hosts }
+    }
+
+    /// How many entries there are, lines without a URL included; `None` when a part of them is only known as it comes.
+    pub fn entries(&self) -> Option<u64> {
+        self.entries
+    }
+
+    /// Whether entries that were checked have more than one host among them; streams are not known.
+    pub fn several_hosts(&self) -> bool {
+        self.several_hosts
+    }
+
+    /// Reads all inputs in order, on a thread of its own. Each entry is made into what the loop takes up by `plan`, with
+    /// its number in the whole input from 0, and costs one credit; what a read brought is delivered before the next
+    /// read, so that entries of a pipe come as they were written.
+    ///
+    /// `Delivery::End` is the last delivery, unless the credits were closed: then the thread ends without a word at its
+    /// next line. A read that waits for standard input cannot be woken, so drop the handle and do not join it.
+    ///
+    /// # Errors
+    /// The system has no thread for us.
+    pub fn start<L: Send + 'static>(
+        self,
+        plan: impl FnMut(u64, Entry) -> L + Send + 'static,
+        credits: Arc<Credits>,
+        deliver: impl FnMut(Delivery<L>) + Send + 'static,
+    ) -> io::Result<JoinHandle<()>> {
+        let mut reader =
+            Reader { plan, credits, deliver, batch: Vec::new(), purse: 0, urlnum: 0, troubles: Vec::new() };
+        thread::Builder::new().name("list".to_owned()).spawn(move || reader.run(&self.inputs))
+    }
+}
+
+/// Nothing is wanted any more.
+#[derive(Debug)]
+struct Closed;
+
+/// Why an input is not read to its end.
+enum Halt {
+    Closed,
+    Broken(FileError),
+}
+
+impl From<Closed> for Halt {
+    fn from(Closed: Closed) -> Halt {
+        Halt::Closed
+    }
+}
+
+impl From<FileError> for Halt {
+    fn from(error: FileError) -> Halt {
+        Halt::Broken(error)
+    }
+}
+
+struct Reader<P, L, D> {
+    plan: P,
+    credits: Arc<Credits>,
+    deliver: D,
+    /// Paid for, not delivered yet.
+    batch: Vec<L>,
+    /// Credits taken and not spent yet.
+    purse: usize,
+    urlnum: u64,
+    troubles: Vec<String>,
+}
+
+impl<P, L, D> Reader<P, L, D>
+where
+    P: FnMut(u64, Entry) -> L,
+    D: FnMut(Delivery<L>),
+{
+    /// A panic must not leave the loop waiting for an end that never comes.
+    fn run(&mut self, inputs: &[Input]) {
+        let error = match catch_unwind(AssertUnwindSafe(|| self.read_all(inputs))) {
+            Ok(Err(Closed)) => return,
+            Ok(Ok(())) => (!self.troubles.is_empty()).then(|| self.troubles.join("; ")),
+            Err(_) => Some("the list could not be read to its end: a bug in greenfetch".to_owned()),
+        };
+        (self.deliver)(Delivery::End { error });
+    }
+
+    /// An input that breaks off leaves the others to be read.
+    fn read_all(&mut self, inputs: &[Input]) -> Result<(), Closed> {
+        for input in inputs {
+            let mut faults = 0;
+            let result = match input {
+                Input::Url { url, location } => {
+                    self.line(grammar::parse_operand(url), location.clone(), &mut faults).map_err(Halt::from)
+                }
+                Input::File { .. } | Input::Stream { .. } => self.text(input, &mut faults),
+            };
+            if faults > 0 {
+                self.troubles.push(format!("list errors on {}: {faults}", input.called()));
+            }
+            match result {
+                Ok(()) => {}
+                Err(Halt::Broken(error)) => self.troubles.push(error.to_string()),
+                Err(Halt::Closed) => return Err(Closed),
+            }
+        }
+        self.flush();
+        Ok(())
+    }
+
+    fn text(&mut self, input: &Input, faults: &mut u64) -> Result<(), Halt> {
+        let source = input.name();
+        // Opening a FIFO and reading a stream may wait for ever: nothing may be held back meanwhile.
+        self.flush();
+        let mut text = input.open()?;
+        loop {
+            self.flush();
+            if self.credits.is_closed() {
+                return Err(Halt::Closed);
+            }
+            let more = text.fill()?;
+            while let Some(raw) = text.next()? {
+                let location = Location { source: Arc::clone(&source), line: raw.number };
+                self.line(grammar::parse(&raw), location, faults)?;
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// An error of the list has come too late to refuse the run: it is a failed record, and the exit is 2 at the end.
+    fn line(&mut self, line: Line<'_>, location: Location, faults: &mut u64) -> Result<(), Closed> {
+        *faults += u64::from(matches!(line, Line::Error(_)));
+        let Some(entry) = entry(line, location) else { return Ok(()) };
+        let listed = (self.plan)(self.urlnum, entry);
+        self.urlnum += 1;
+        self.push(listed)
+    }
+
+    fn push(&mut self, listed: L) -> Result<(), Closed> {
+        if self.purse == 0 {
+            self.flush();
+            self.purse = self.credits.take(BATCH);
+        }
+        self.purse = self.purse.checked_sub(1).ok_or(Closed)?;
+        self.batch.push(listed);
+        if self.batch.len() == BATCH {
+            self.flush();
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) {
+        if !self.batch.is_empty() {
+            (self.deliver)(Delivery::Listed(std::mem::take(&mut self.batch)));
+        }
+    }
+}
+
+fn entry(line: Line<'_>, location: Location) -> Option<Entry> {
+    let (method, text, url) = match line {
+        Line::Blank => return None,
+        Line::Entry { method, word } => (method, word.to_owned(), http_url::parse(word)),
+        Line::Rejected { text, reason } => (None, text.into_owned(), Err(reason)),
+        Line::Error(fault) => (None, fault.line.trim().to_owned(), Err(fault.reason())),
+    };
+    Some(Entry { location, method, text, url, settings: Vec::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+    use std::path::{Path, PathBuf};
+    use std::sync::mpsc::{self, Receiver};
+
+    use super::*;
+    use crate::config::Operand;
+
+    /// What is planned here: number, line, and the URL or why not.
+    type Seen = (u64, u32, String);
+
+    struct Run {
+        credits: Arc<Credits>,
+        deliveries: Receiver<Delivery<Seen>>,
+        thread: JoinHandle<()>,
+    }
+
+    fn plan(urlnum: u64, entry: Entry) -> Seen {
+        let text = entry.url.map_or_else(|reason| format!("! {reason}"), String::from);
+        (urlnum, entry.location.line, text)
+    }
+
+    fn start(list: List) -> Run {
+        let (sender, deliveries) = mpsc::channel();
+        let credits = Arc::new(Credits::new());
+        let deliver = move |delivery| sender.send(delivery).unwrap_or_default();
+        let thread = list.start(plan, Arc::clone(&credits), deliver).unwrap();
+        Run { credits, deliveries, thread }
+    }
+
+    fn start_files(paths: &[&Path]) -> Run {
+        let operands: Vec<Operand> = paths.iter().map(|path| Operand::File(path.to_path_buf())).collect();
+        start(super::super::check(&operands).unwrap())
+    }
+
+    /// As streams are read: nothing was checked.
+    fn start_unchecked(path: &Path) -> Run {
+        let input = Input::Stream { path: Some(path.to_owned()), name: "pipe".into() };
+        start(List::new(vec![input], None, false))
+    }
+
+    /// All that comes with credits enough: the entries and the end's error.
+    fn all(run: Run) -> (Vec<Seen>, Option<String>) {
+        run.credits.give(1_000_000);
+        run.thread.join().unwrap();
+        let (mut seen, mut end) = (Vec::new(), None);
+        for delivery in run.deliveries {
+            assert_eq!(end, None, "nothing comes after the end");
+            match delivery {
+                Delivery::Listed(batch) => seen.extend(batch),
+                Delivery::End { error } => end = Some(error),
+            }
+        }
+        (seen, end.expect("an end"))
+    }
+
+    fn listed(run: &Run) -> usize {
+        match run.deliveries.recv().unwrap() {
+            Delivery::Listed(batch) => batch.len(),
+            Delivery::End { .. } => 0,
+        }
+    }
+
+    fn file(dir: &tempfile::TempDir, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = dir.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    #[test]
+    fn all_inputs_are_read_in_order_and_numbered_through() {
+        let dir = tempfile::tempdir().unwrap();
+        let list = file(
+            &dir,
+            "list",
+            b"\xef\xbb\xbfhttps://a/\r\n\r\n# note\r\nPOST https://b/ # note\r\nwords\r\nhttp://c",
+        );
+        let operands =
+            [Operand::Url("https://o/".into()), Operand::File(list), Operand::Url("ftp://p/".into())];
+        let (seen, end) = all(start(super::super::check(&operands).unwrap()));
+        let expected = [
+            (0, 1, "https://o/"),
+            (1, 1, "https://a/"),
+            (2, 4, "https://b/"),
+            (3, 5, "! not an http or https URL"),
+            (4, 6, "http://c/"),
+            (5, 3, "! scheme ftp is not fetched: http and https only"),
+        ];
+        assert_eq!(seen, expected.map(|(urlnum, line, text)| (urlnum, line, text.to_owned())));
+        assert_eq!(end, None);
+    }
+
+    #[test]
+    fn never_more_is_delivered_than_there_are_credits_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = start_files(&[&file(&dir, "list", "https://a/\n".repeat(200).as_bytes())]);
+        let mut left = 200;
+        for (credits, batches) in [(1, &[1][..]), (50, &[50]), (64, &[64]), (85, &[64, 21])] {
+            run.credits.give(credits);
+            for &batch in batches {
+                // Several smaller ones may come where credits were taken in pieces, never more in all.
+                let mut got = 0;
+                while got < batch {
+                    got += listed(&run);
+                }
+                assert_eq!(got, batch);
+                left -= got;
+            }
+        }
+        assert_eq!(left, 0);
+        assert_eq!(run.deliveries.recv(), Ok(Delivery::End { error: None }));
+    }
+
+    #[test]
+    fn an_empty_list_ends_without_credits() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = start_files(&[&file(&dir, "list", b"# nothing\n\n")]);
+        assert_eq!(run.deliveries.recv(), Ok(Delivery::End { error: None }));
+    }
+
+    #[test]
+    fn the_end_follows_the_last_entry_without_another_credit() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = start_files(&[&file(&dir, "list", b"https://a/\nhttps://b/\n")]);
+        run.credits.give(2);
+        run.thread.join().unwrap();
+        assert_eq!(run.deliveries.iter().last(), Some(Delivery::End { error: None }));
+    }
+
+    #[test]
+    fn closed_credits_end_the_thread_without_an_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = start_files(&[&file(&dir, "list", b"https://a/\nhttps://b/\n")]);
+        run.credits.give(1);
+        assert_eq!(listed(&run), 1);
+        run.credits.close();
+        run.thread.join().unwrap();
+        assert!(run.deliveries.recv().is_err());
+    }
+
+    #[test]
+    fn entries_of_a_pipe_come_while_its_writer_is_still_there() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader));
+        let run = start_files(&[Path::new(&path)]);
+        run.credits.give(10);
+        for (bytes, entries) in
+            [(&b"https://a/\nhttps://b"[..], 1), (b"/\n", 1), (b"# x\nhttps://c/\nhttps://d/\nht", 2)]
+        {
+            writer.write_all(bytes).unwrap();
+            assert_eq!(listed(&run), entries);
+        }
+        drop(writer);
+        assert_eq!(
+            run.deliveries.recv(),
+            Ok(Delivery::Listed(vec![(4, 6, "! not an http or https URL".to_owned())]))
+        );
+        assert_eq!(run.deliveries.recv(), Ok(Delivery::End { error: None }));
+    }
+
+    #[test]
+    fn errors_of_a_stream_are_failed_records_and_the_end_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = file(&dir, "list", b"https://a/ b\nget https://b/\nhttps://c/\n\0\n");
+        let (seen, end) = all(start_unchecked(&path));
+        assert_eq!(seen.len(), 4);
+        assert!(seen[0].2.starts_with("! a word after the URL: settings on a line are not in this version"));
+        assert_eq!(seen[1].2, "! a word before the URL that is no method: write GET");
+        assert_eq!(seen[2].2, "https://c/");
+        assert_eq!(end.as_deref(), Some("list errors on pipe: 2"));
+    }
+
+    #[test]
+    fn a_stream_that_is_no_text_gives_nothing_but_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        for (bytes, expected) in [
+            (&b"\xff\xfeh\0t\0"[..], "pipe is UTF-16 text: save it as UTF-8"),
+            (
+                b"h\0\nhttps://a/\n",
+                "pipe is no text, its first line has a NUL: if it is a list, save it as UTF-8",
+            ),
+        ] {
+            let (seen, end) = all(start_unchecked(&file(&dir, "list", bytes)));
+            assert_eq!((seen.len(), end.as_deref()), (0, Some(expected)));
+        }
+    }
+
+    #[test]
+    fn a_file_that_changed_or_went_since_it_was_checked_is_an_error_of_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = [
+            file(&dir, "changed", b"https://a/\n"),
+            file(&dir, "gone", b""),
+            file(&dir, "last", b"https://c/"),
+        ];
+        let operands = paths.clone().map(Operand::File);
+        let list = super::super::check(&operands).unwrap();
+        fs::write(&paths[0], "https://a/ b\n").unwrap();
+        fs::remove_file(&paths[1]).unwrap();
+        let (seen, end) = all(start(list));
+        assert_eq!(seen.len(), 2, "the other inputs are read all the same");
+        let (changed, gone) = (paths[0].display(), paths[1].display());
+        let expected = format!("list errors on {changed}: 1; cannot read {gone}: No such file or directory");
+        assert_eq!(end, Some(expected));
+    }
+
+    #[test]
+    fn a_panic_is_an_end_with_an_error() {
+        let (sender, deliveries) = mpsc::channel();
+        let list = super::super::check(&[Operand::Url("https://a/".into())]).unwrap();
+        let plan = |_, _| -> Seen { panic!("a bug, on purpose") };
+        let thread = list
+            .start(plan, Arc::new(Credits::new()), move |delivery| sender.send(delivery).unwrap())
+            .unwrap();
+        thread.join().unwrap();
+        assert!(matches!(deliveries.recv(), Ok(Delivery::End { error: Some(_) })));
+    }
+}
