@@ -75,6 +75,18 @@ pub struct Concurrency {
     pub mode: Mode,
 }
 
+impl Default for Concurrency {
+    fn default() -> Concurrency {
+        Concurrency {
+            jobs: 50,
+            per_host: Some(10),
+            per_host_given: false,
+            start_interval: None,
+            mode: Mode::Coroutines,
+        }
+    }
+}
+
 /// A header of the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeaderEdit {
@@ -99,6 +111,19 @@ pub struct RequestDefaults {
     pub user_agent: String,
     /// `--max-redirs`. Defaults to 10; 0 makes the 3xx the answer.
     pub max_redirs: u32,
+}
+
+impl Default for RequestDefaults {
+    fn default() -> RequestDefaults {
+        RequestDefaults {
+            method: Method::GET,
+            headers: Vec::new(),
+            body: None,
+            user: None,
+            user_agent: concat!("greenfetch/", env!("CARGO_PKG_VERSION")).to_owned(),
+            max_redirs: 10,
+        }
+    }
 }
 
 /// Which addresses of a name are used.

@@ -1,0 +1,131 @@
+//! Hosts, ports and addresses on the command line: `--resolve` and `demo --serve` (pure).
+//!
+//! Knows how they are written. Refuses to look a name up.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use url::Host;
+
+use super::value::shown;
+use crate::config::Resolve;
+
+/// `--resolve [+]HOST:PORT:ADDR[,ADDR]`. The `+` of curl's is a lifetime in its cache: taken, and without effect here.
+pub(super) fn parse_resolve(text: &str) -> Result<Resolve, String> {
+    let rest = text.strip_prefix('+').unwrap_or(text);
+    let (host, rest) = split_host(rest).ok_or_else(|| no_resolve(text))?;
+    let (port, addrs) = rest.split_once(':').ok_or_else(|| no_resolve(text))?;
+    let port = port.parse().ok().filter(|port| *port > 0);
+    Ok(Resolve {
+        host: parse_resolve_host(host)?,
+        port: port.ok_or_else(|| format!("in '{}' the port is no number from 1 to 65535", shown(text)))?,
+        addrs: addrs.split(',').map(parse_addr).collect::<Result<_, _>>()?,
+    })
+}
+
+fn no_resolve(text: &str) -> String {
+    format!("'{}' is not HOST:PORT:ADDR[,ADDR] such as example.com:443:127.0.0.1", shown(text))
+}
+
+/// Up to the colon after the host, which may be an address in brackets.
+fn split_host(text: &str) -> Option<(&str, &str)> {
+    match text.find(']') {
+        Some(end) if text.starts_with('[') => Some((&text[..=end], text[end + 1..].strip_prefix(':')?)),
+        _ => text.split_once(':'),
+    }
+}
+
+/// As the URL standard writes hosts, so that it can be compared with the host of a URL.
+fn parse_resolve_host(host: &str) -> Result<String, String> {
+    if host == "*" {
+        return Ok(host.to_owned());
+    }
+    if host.starts_with('-') {
+        return Err(format!("'{}' removes nothing: there is no cache of names from before", shown(host)));
+    }
+    let parsed = Host::parse(host).map_err(|why| format!("'{}' is no host: {why}", shown(host)))?;
+    Ok(parsed.to_string())
+}
+
+/// An address as it is or, for IPv6, in brackets.
+fn parse_addr(text: &str) -> Result<IpAddr, String> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    bare.parse().map_err(|_| format!("'{}' is no IP address", shown(text)))
+}
+
+/// `demo --serve`: an address with or without a port, `:PORT`, or `PORT` alone on the loopback.
+pub(super) fn parse_serve(text: &str) -> Result<SocketAddr, String> {
+    let numeric = text.replacen("localhost", "127.0.0.1", 1);
+    let port = numeric.strip_prefix(':').unwrap_or(&numeric).parse().ok();
+    let on_loopback = port.map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+    let whole = || numeric.parse().ok();
+    let without_port = || parse_addr(&numeric).ok().map(|ip| SocketAddr::new(ip, 0));
+    let address = on_loopback.or_else(whole).or_else(without_port);
+    address.ok_or_else(|| format!("'{}' is no address; write 127.0.0.1:8080, :8080 or 8080", shown(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn resolve_takes_a_host_a_port_and_addresses() {
+        let good = [
+            ("Example.com:443:10.0.0.1", "example.com", 443, vec!["10.0.0.1"]),
+            ("+a:1:::1,[::2],127.0.0.1", "a", 1, vec!["::1", "::2", "127.0.0.1"]),
+            ("*:80:[::1]", "*", 80, vec!["::1"]),
+            ("[::1]:80:127.0.0.1", "[::1]", 80, vec!["127.0.0.1"]),
+            ("bücher.example:80:::1", "xn--bcher-kva.example", 80, vec!["::1"]),
+        ];
+        for (text, host, port, addrs) in good {
+            let addrs = addrs.iter().map(|addr| addr.parse().unwrap()).collect();
+            assert_eq!(parse_resolve(text), Ok(Resolve { host: host.to_owned(), port, addrs }), "{text}");
+        }
+        let bad = [
+            "",
+            "a",
+            "a:1",
+            "a:1:",
+            "a:0:::1",
+            "a:65536:::1",
+            "a:x:::1",
+            ":1:::1",
+            "-a:1:::1",
+            "a:1:b",
+            "[::1:1:::1",
+        ];
+        for bad in bad.into_iter().chain(["a:1:::1,", "a b:1:::1", "[::1]80:::1"]) {
+            assert!(parse_resolve(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn serve_is_on_the_loopback_unless_another_address_is_typed() {
+        let good = [
+            ("8080", "127.0.0.1:8080"),
+            (":8080", "127.0.0.1:8080"),
+            ("localhost:1", "127.0.0.1:1"),
+            ("localhost", "127.0.0.1:0"),
+            ("0.0.0.0:80", "0.0.0.0:80"),
+            ("192.0.2.1", "192.0.2.1:0"),
+            ("[::1]:80", "[::1]:80"),
+            ("::1", "[::1]:0"),
+        ];
+        for (text, address) in good {
+            assert_eq!(parse_serve(text), Ok(address.parse().unwrap()), "{text}");
+        }
+        for bad in ["", "65536", "-1", "example.com:80", "127.0.0.1:", "demo", "localhost8080"] {
+            assert!(parse_serve(bad).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_address_or_a_clean_complaint(text in any::<String>()) {
+            for complaint in [parse_resolve(&text).err(), parse_serve(&text).err()].into_iter().flatten() {
+                prop_assert!(!complaint.chars().any(char::is_control), "{complaint:?}");
+            }
+        }
+    }
+}

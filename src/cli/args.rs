@@ -1,0 +1,316 @@
+//! What was typed: every option with its help, in the groups that `Config` has too.
+//!
+//! Knows clap. Refuses to know what options mean together (`resolve`): a contradiction is no business of this file.
+#![expect(
+    clippy::doc_markdown,
+    reason = "the doc comments of options are help texts, where backticks would show"
+)]
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, CommandFactory, Parser};
+
+use super::address;
+use super::complaint::Typed;
+use super::value::{self, ColorChoice, Limit};
+use crate::config::{Mode, Resolve};
+use crate::request::{Method, Secret};
+
+/// Columns that `help_text` wraps at; on a terminal clap follows the terminal, up to `MAX_WIDTH`.
+const WIDTH: usize = 80;
+/// Lines longer than this are hard to read.
+const MAX_WIDTH: usize = 100;
+
+/// The page without colour that `-h` (one screen) or `--help` prints, wrapped at 80 columns.
+pub fn help_text(long: bool) -> String {
+    let mut command = Args::command().term_width(WIDTH);
+    let page = if long { command.render_long_help() } else { command.render_help() };
+    page.to_string()
+}
+
+const USAGE: &str = "\
+greenfetch [OPTIONS] [URL|FILE|-]...
+       greenfetch demo [OPTIONS]       on a built-in loopback origin
+       greenfetch demo --serve [ADDR]  only that origin, for other tools
+       greenfetch help [exit-codes]";
+
+const TEMPLATE: &str = "{about-with-newline}\n{usage-heading} {usage}\n\n{all-args}{after-help}";
+
+const AFTER_HELP: &str = "D is 5, 0.5, 5s, 300ms or 2m; SIZE is 512, 64KiB or 10MB; 0 is no limit.";
+
+const AFTER_LONG_HELP: &str = "\
+Operands, in any number:
+  An operand that begins with scheme:// is a URL, - is standard input, anything
+  else is a list file with one URL a line. Without an operand, standard input is
+  read if it is no terminal. demo and help are commands only as the first
+  operand (report and diff are reserved for some); a file of that name is ./demo.
+
+Values:
+  D, a duration, is 5, 0.5, 5s, 300ms or 2m. SIZE is 512, 64KiB or 10MB. 0 is no
+  limit for both. An option given twice holds as given last; -H, -d and --resolve
+  add up.
+
+curl's habits do no harm:
+  -f -L -S -Z -g are taken and already so; -s is -q. --fail-early, --parallel-max,
+  --parallel-max-host and --method are other names of --fail-fast, --jobs,
+  --per-host and --request.
+
+Exit status: 0 every URL passed, 1 one failed, 2 usage or list error, 3 nothing
+to fetch; the whole table: greenfetch help exit-codes";
+
+/// Fetches many URLs at once: one line per URL, as each finishes.
+#[derive(Debug, Parser)]
+#[command(name = "greenfetch", version, disable_help_flag = true, disable_version_flag = true)]
+#[command(override_usage = USAGE, help_template = TEMPLATE, max_term_width = MAX_WIDTH)]
+#[command(after_help = AFTER_HELP, after_long_help = AFTER_LONG_HELP)]
+// curl's way: of an option given twice the last one holds.
+#[command(args_override_self = true)]
+pub(super) struct Args {
+    #[arg(hide = true, value_name = "URL|FILE|-")]
+    pub(super) operands: Vec<OsString>,
+    #[command(flatten)]
+    pub(super) concurrency: ConcurrencyArgs,
+    #[command(flatten)]
+    pub(super) request: RequestArgs,
+    #[command(flatten)]
+    pub(super) connection: ConnectionArgs,
+    #[command(flatten)]
+    pub(super) limits: LimitsArgs,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+    #[command(flatten)]
+    pub(super) hidden: HiddenArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Concurrency")]
+pub(super) struct ConcurrencyArgs {
+    /// URLs in flight in all, at least 1 [default: 50]
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(alias = "parallel-max", value_parser = Typed(value::parse_jobs))]
+    pub(super) jobs: Option<u32>,
+    /// URLs in flight for one host, 0 = no limit [default: 10]
+    ///
+    /// The default does not bind the loopback (127.0.0.0/8, ::1, localhost, *.localhost); a number that is given does.
+    /// What counts is the host in the list, before any redirect.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(alias = "parallel-max-host", value_parser = Typed(value::parse_per_host))]
+    pub(super) per_host: Option<Limit<u32>>,
+    /// Starts per second or minute: N/s, N/m [default: no limit]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = Typed(value::parse_rate))]
+    pub(super) rate: Option<Limit<Duration>>,
+    /// coroutines, threads or sync [default: coroutines]
+    ///
+    /// A coroutine per URL on one worker thread, a system thread per URL, or one URL after another. Every option works
+    /// the same in all three.
+    #[arg(long, value_name = "MODE", value_parser = Typed(value::parse_mode))]
+    pub(super) mode: Option<Mode>,
+    /// One URL after another: --mode sync
+    #[arg(long)]
+    pub(super) sync: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Request")]
+pub(super) struct RequestArgs {
+    /// Method [default: GET; with -d POST, -I HEAD]
+    #[arg(short = 'X', long, value_name = "METHOD", alias = "method", value_parser = Typed(value::parse_method))]
+    pub(super) request: Option<Method>,
+    /// Add 'K: V', remove 'K:', send empty 'K;'
+    ///
+    /// 'K:' is for a header that would be sent otherwise, such as Accept. @FILE is a file of such lines. Control
+    /// characters are refused.
+    #[arg(short = 'H', long, value_name = "HEADER|@FILE", allow_hyphen_values = true)]
+    #[arg(value_parser = Typed(value::parse_text))]
+    pub(super) header: Vec<String>,
+    /// Body to send, as a form, by POST
+    ///
+    /// Another Content-Type is said by -H, another method by -X. @FILE is a file, sent without its line ends. Several
+    /// are joined by &.
+    #[arg(short, long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
+    pub(super) data: Vec<OsString>,
+    /// Ask for heads only
+    #[arg(short = 'I', long)]
+    pub(super) head: bool,
+    /// Basic authentication, for the listed origin only
+    ///
+    /// A redirect to another scheme, host or port drops it. USER: is an empty password.
+    #[arg(short, long, value_name = "USER:PASS", allow_hyphen_values = true)]
+    #[arg(value_parser = Typed(value::parse_user))]
+    pub(super) user: Option<Secret>,
+    /// [default: greenfetch/VERSION; '' sends none]
+    #[arg(short = 'A', long, value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(value_parser = Typed(value::parse_user_agent))]
+    pub(super) user_agent: Option<String>,
+    /// Redirects to follow, 0 for none [default: 10]
+    ///
+    /// With 0 the 3xx is the answer, and judged as one.
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = Typed(value::parse_max_redirs))]
+    pub(super) max_redirs: Option<u32>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Connection")]
+pub(super) struct ConnectionArgs {
+    /// Addresses to use instead of asking
+    ///
+    /// HOST:PORT:ADDR[,ADDR] holds for URLs of this host and port; * is any host, IPv6 is bare or in brackets. The
+    /// first one that fits holds.
+    #[arg(long, value_name = "HOST:PORT:ADDR", allow_hyphen_values = true)]
+    #[arg(value_parser = Typed(address::parse_resolve))]
+    pub(super) resolve: Vec<Resolve>,
+    /// IPv4 addresses only
+    #[arg(short = '4', long)]
+    pub(super) ipv4: bool,
+    /// IPv6 addresses only
+    #[arg(short = '6', long)]
+    pub(super) ipv6: bool,
+    /// Do not verify certificates (says so)
+    #[arg(short = 'k', long)]
+    pub(super) insecure: bool,
+    /// PEM roots in place of the system's
+    ///
+    /// Without it, SSL_CERT_FILE and SSL_CERT_DIR can name others.
+    #[arg(long, value_name = "FILE")]
+    pub(super) cacert: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Limits")]
+pub(super) struct LimitsArgs {
+    /// To connect, TLS included [default: 5s]
+    #[arg(long, value_name = "D", allow_negative_numbers = true, value_parser = Typed(value::parse_duration))]
+    pub(super) connect_timeout: Option<Limit<Duration>>,
+    /// For one URL, redirects and body too [default: 30s]
+    #[arg(short, long, value_name = "D", allow_negative_numbers = true, value_parser = Typed(value::parse_duration))]
+    pub(super) max_time: Option<Limit<Duration>>,
+    /// Without a byte during a response [default: 10s]
+    #[arg(long, value_name = "D", allow_negative_numbers = true, value_parser = Typed(value::parse_duration))]
+    pub(super) stall: Option<Limit<Duration>>,
+    /// For the whole run: exit 124 [default: no limit]
+    #[arg(long, value_name = "D", allow_negative_numbers = true, value_parser = Typed(value::parse_duration))]
+    pub(super) deadline: Option<Limit<Duration>>,
+    /// Bytes of one body, decoded [default: 100MiB]
+    #[arg(long, value_name = "SIZE", allow_negative_numbers = true, value_parser = Typed(value::parse_size))]
+    pub(super) max_filesize: Option<Limit<u64>>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Run")]
+pub(super) struct RunArgs {
+    /// Cancel the rest at the first failure
+    #[arg(long, alias = "fail-early")]
+    pub(super) fail_fast: bool,
+    /// Nothing to fetch is exit 0, not 3
+    #[arg(long, hide_short_help = true)]
+    pub(super) allow_empty: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct OutputArgs {
+    /// One JSON object per URL in place of the lines
+    #[arg(long)]
+    pub(super) json: bool,
+    /// No summary, no bar; -qq: nothing but the exit status
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(super) quiet: u8,
+    /// Say what starts and where redirects go; -vv: wire log
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// auto, always or never, on stderr [default: auto]
+    ///
+    /// auto is on a terminal, unless NO_COLOR is set or TERM is dumb; CLICOLOR_FORCE forces it.
+    #[arg(long, value_name = "WHEN", value_parser = Typed(value::parse_color))]
+    pub(super) color: Option<ColorChoice>,
+    /// No progress bar
+    ///
+    /// It is drawn only on a terminal, and never in CI or with -q.
+    #[arg(long, hide_short_help = true)]
+    pub(super) no_progress_meter: bool,
+    /// This screen; --help the whole
+    #[arg(short, long, action = ArgAction::Help)]
+    help: Option<bool>,
+    /// Version
+    #[arg(short = 'V', long, action = ArgAction::Version)]
+    version: Option<bool>,
+}
+
+/// Taken, but not shown among the options.
+#[derive(Debug, clap::Args)]
+pub(super) struct HiddenArgs {
+    /// Only with `demo`, whose usage line shows it; the outer `Option` is "typed", the inner one "with a value".
+    #[arg(long, hide = true, value_name = "ADDR", value_parser = Typed(address::parse_serve))]
+    pub(super) serve: Option<Option<SocketAddr>>,
+    /// curl: no progress bar, no summary.
+    #[arg(short, long, hide = true)]
+    pub(super) silent: bool,
+    // What follows is so anyway: taken for the sake of habit, and never read.
+    #[arg(short, long, hide = true)]
+    fail: bool,
+    #[arg(short = 'L', long, hide = true)]
+    location: bool,
+    #[arg(short = 'S', long, hide = true)]
+    show_error: bool,
+    #[arg(short = 'Z', long, hide = true)]
+    parallel: bool,
+    #[arg(short, long, hide = true)]
+    globoff: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Concurrency, Limits, RequestDefaults};
+
+    #[test]
+    fn clap_finds_nothing_wrong_with_the_options() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_short_help_is_one_screen() {
+        let page = help_text(false);
+        assert!((24..=50).contains(&page.lines().count()), "{} lines", page.lines().count());
+        for line in page.lines() {
+            assert!(line.chars().count() <= WIDTH, "{line}");
+        }
+        for group in ["Concurrency:", "Request:", "Connection:", "Limits:", "Run:", "Output:"] {
+            assert!(page.contains(group) && help_text(true).contains(group), "{group}");
+        }
+    }
+
+    #[test]
+    fn every_option_that_is_shown_has_help_of_its_own() {
+        for arg in Args::command().get_opts().filter(|arg| !arg.is_hide_set()) {
+            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            assert!(!help.is_empty() && help_text(true).contains(&help), "{arg}");
+        }
+    }
+
+    #[test]
+    fn the_defaults_of_the_help_are_those_that_hold() {
+        let page = help_text(true);
+        let (concurrency, limits) = (Concurrency::default(), Limits::default());
+        let seconds = |limit: Option<Duration>| format!("[default: {}s]", limit.unwrap().as_secs());
+        let defaults = [
+            ("--jobs", format!("[default: {}]", concurrency.jobs)),
+            ("--per-host", format!("[default: {}]", concurrency.per_host.unwrap())),
+            ("--mode", format!("[default: {}]", concurrency.mode.as_str())),
+            ("--max-redirs", format!("[default: {}]", RequestDefaults::default().max_redirs)),
+            ("--connect-timeout", seconds(limits.connect_timeout)),
+            ("--max-time", seconds(limits.max_time)),
+            ("--stall", seconds(limits.stall)),
+            ("--max-filesize", format!("[default: {}MiB]", limits.max_filesize.unwrap() >> 20)),
+        ];
+        for (option, default) in defaults {
+            let section = page.split(&format!("{option} <")).nth(1).unwrap();
+            assert!(section.lines().take(2).any(|line| line.ends_with(&default)), "{option}: {default}");
+        }
+    }
+}

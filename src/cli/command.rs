@@ -1,0 +1,234 @@
+//! Which command a line of arguments is: the first operand decides.
+//!
+//! Knows the reserved words. Refuses to know what options mean (`resolve`).
+
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+
+use super::args::{Args, help_text};
+use super::operands::{operands, shown_path};
+use super::resolve::resolve;
+use super::value::shown;
+use super::{Command, DemoCommand, Environment, HelpTopic, UsageError, complaint};
+
+/// Where `demo --serve` listens: at a port that the system chooses.
+const SERVE_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Reads a command line; the first of `argv` is the program's name.
+///
+/// # Errors
+/// An option, a value, a contradiction or an operand that cannot be meant: exit 2.
+pub fn parse(argv: impl Iterator<Item = OsString>, env: &Environment) -> Result<Command, UsageError> {
+    let matches = match Args::command().try_get_matches_from(argv) {
+        Ok(matches) => matches,
+        Err(error) => return complaint::stopped(&error),
+    };
+    match Args::from_arg_matches(&matches) {
+        Ok(args) if args.hidden.serve.is_some() => serve(&args, &matches).map(Command::Demo),
+        Ok(args) => command(args, env),
+        Err(error) => complaint::stopped(&error),
+    }
+}
+
+fn command(args: Args, env: &Environment) -> Result<Command, UsageError> {
+    let first = args.operands.first().and_then(|first| first.to_str()).unwrap_or_default();
+    match first {
+        "demo" => demo(args, env).map(Command::Demo),
+        "help" => help(&args.operands[1..]),
+        "report" | "diff" => Err(UsageError(format!(
+            "the command {first} is not in this version; a file of that name is ./{first}"
+        ))),
+        _ => {
+            let operands = operands(&args.operands, args.output.json, env)?;
+            Ok(Command::Fetch(Box::new(resolve(args, operands, env)?)))
+        }
+    }
+}
+
+fn demo(args: Args, env: &Environment) -> Result<DemoCommand, UsageError> {
+    no_operand_after_demo(&args)?;
+    Ok(DemoCommand::Fetch(Box::new(resolve(args, Vec::new(), env)?)))
+}
+
+/// An origin fetches nothing: an option that it could not heed would only seem to do something.
+fn serve(args: &Args, matches: &ArgMatches) -> Result<DemoCommand, UsageError> {
+    if args.operands.first().is_none_or(|first| first != "demo") {
+        return Err(UsageError::option("--serve", "belongs to demo: greenfetch demo --serve [ADDR]"));
+    }
+    no_operand_after_demo(args)?;
+    let command = Args::command();
+    let typed =
+        |arg: &&clap::Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+    match command.get_opts().filter(|arg| !arg.is_hide_set()).find(typed) {
+        Some(arg) => Err(UsageError::option(
+            "--serve",
+            format_args!("only answers; --{} belongs to a run", arg.get_long().unwrap_or_default()),
+        )),
+        None => Ok(DemoCommand::Serve(args.hidden.serve.flatten().unwrap_or(SERVE_DEFAULT))),
+    }
+}
+
+fn no_operand_after_demo(args: &Args) -> Result<(), UsageError> {
+    match args.operands.get(1) {
+        None => Ok(()),
+        Some(operand) => Err(UsageError(format!(
+            "demo brings its own list, but '{}' was given; a file called demo is ./demo",
+            shown_path(operand)
+        ))),
+    }
+}
+
+fn help(topics: &[OsString]) -> Result<Command, UsageError> {
+    let topic = match topics {
+        [] => return Ok(Command::Print(help_text(true))),
+        [topic] => topic.to_string_lossy(),
+        _ => return Err(UsageError("help: one topic at a time".to_owned())),
+    };
+    match &*topic {
+        "exit-codes" => Ok(Command::Help(HelpTopic::ExitCodes)),
+        "grammar" | "schema" => Err(UsageError(format!("help {topic}: not in this version"))),
+        _ => Err(UsageError(format!("help: there is no topic '{}', only exit-codes", shown(&topic)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::{complaint, config, typed};
+    use super::*;
+
+    #[test]
+    fn a_command_is_one_only_as_the_first_operand() {
+        assert!(
+            matches!(typed(&["--json", "demo"]), Ok(Command::Demo(DemoCommand::Fetch(config))) if config.output.json)
+        );
+        assert!(matches!(typed(&["help"]), Ok(Command::Print(page)) if page == help_text(true)));
+        assert!(matches!(typed(&["help", "exit-codes"]), Ok(Command::Help(HelpTopic::ExitCodes))));
+        assert_eq!(complaint(&["http://a/", "demo"]), "greenfetch: demo: no such file");
+        assert_eq!(complaint(&["./help"]), "greenfetch: ./help: no such file");
+    }
+
+    #[test]
+    fn reserved_words_say_so() {
+        for word in ["report", "diff"] {
+            let expected = format!(
+                "greenfetch: the command {word} is not in this version; a file of that name is ./{word}"
+            );
+            assert_eq!(complaint(&[word, "x"]), expected);
+        }
+        assert!(complaint(&["help", "schema"]).contains("not in this version"));
+        assert!(complaint(&["help", "\x1b[2J"]).contains("'\\x1b[2J'"));
+        assert!(complaint(&["help", "exit-codes", "x"]).contains("one topic"));
+    }
+
+    #[test]
+    fn serve_belongs_to_demo_and_to_nothing_else() {
+        let served = |words: &[&str]| match typed(words) {
+            Ok(Command::Demo(DemoCommand::Serve(address))) => address.to_string(),
+            other => panic!("{words:?}: {other:?}"),
+        };
+        assert_eq!(served(&["demo", "--serve"]), "127.0.0.1:0");
+        assert_eq!(served(&["demo", "--serve", "8080", "-sS"]), "127.0.0.1:8080");
+        assert_eq!(served(&["--serve=0.0.0.0:1", "demo"]), "0.0.0.0:1");
+        assert!(complaint(&["--serve"]).contains("belongs to demo"));
+        assert!(complaint(&["demo", "--serve", "--json"]).contains("--json belongs to a run"));
+        assert!(complaint(&["demo", "urls.txt"]).contains("a file called demo is ./demo"));
+        assert!(complaint(&["demo", "--serve=here"]).contains("'here' is no address"));
+    }
+
+    #[test]
+    fn help_and_version_are_texts_without_colour() {
+        for words in [&["-h"], &["--help"], &["-V"], &["--version"]] {
+            let Ok(Command::Print(page)) = typed(words) else { panic!("{words:?}") };
+            assert!(page.ends_with('\n') && !page.contains('\x1b'), "{words:?}: {page:?}");
+        }
+        assert!(
+            matches!(typed(&["demo", "-V"]), Ok(Command::Print(page)) if page.starts_with("greenfetch 0."))
+        );
+    }
+
+    #[test]
+    fn curls_habits_do_no_harm() {
+        let config = config(
+            "-fsSL -Z -g --fail --location --show-error --parallel --globoff --silent --fail-early -L -",
+        );
+        assert!(config.run.fail_fast);
+        assert_eq!(config.operands, [crate::config::Operand::Stdin]);
+    }
+
+    #[test]
+    fn a_complaint_names_the_option_and_what_is_allowed() {
+        let pointer = "\n'greenfetch --help' lists every option.";
+        let rows = [
+            (&["--rate", "5"][..], "--rate: '5' has no unit; write 5/s or 5/m", ""),
+            (&["-j", "-3"], "--jobs: '-3' is no whole number from 1 to 4294967295", ""),
+            (&["--rate"], "--rate <RATE>: a value is missing", pointer),
+            (&["--josb", "3"], "there is no option '--josb'; did you mean '--jobs'?", pointer),
+            (&["-~"], "there is no option '-~'", pointer),
+            (&["--\x1b[2J\n"], "there is no option '--\\x1b[2J\\x0a'", pointer),
+            (&["--sync=1"], "--sync: takes no value, but '1' was given", pointer),
+            (&["-k=1"], "there is no option '-='", pointer),
+            (
+                &["-u", "hunter2"],
+                "--user: a password is missing; write USER:PASS, or USER: for an empty one",
+                "",
+            ),
+        ];
+        for (words, text, end) in rows {
+            assert_eq!(complaint(words), format!("greenfetch: {text}{end}"), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn options_of_others_get_a_hint() {
+        let rows: [(&[&str], &str); 9] = [
+            (&["-sSo", "/dev/null"], "-o: bodies are not saved"),
+            (&["-w%{http_code}"], "-w: there is no format"),
+            (&["--retry=3"], "--retry: retries are not in this version"),
+            (&["-i", "urls.txt"], "-i: a list is an operand"),
+            (&["-#"], "-#: leave it out"),
+            (&["-0"], "-0: HTTP/1.1 is all there is"),
+            (&["--proxy=http://u:secret@h"], "--proxy: proxies are not in this version"),
+            (&["--json={}"], "--json: prints records and takes no value"),
+            (&["--json", "{\"a\":1}"], "--json: prints records and takes no value"),
+        ];
+        for (words, start) in rows {
+            let complaint = complaint(words);
+            assert!(complaint.starts_with(&format!("greenfetch: {start}")), "{words:?}: {complaint}");
+            assert!(!complaint.contains("secret"));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_value_that_is_no_text_is_named_by_its_option() {
+        use std::os::unix::ffi::OsStringExt;
+        let odd = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+        assert_eq!(
+            complaint(&[odd(b"-A"), odd(b"\xff")]),
+            "greenfetch: --user-agent: the value is not UTF-8"
+        );
+        assert_eq!(
+            complaint(&[odd(b"-d"), odd(b"@\xff")]),
+            "greenfetch: --data: the name of the file is not UTF-8"
+        );
+        assert!(complaint(&[odd(b"--\xff")]).contains("there is no option"));
+        assert!(complaint(&[odd(b"\xff")]).contains("no such file"));
+        assert!(matches!(typed(&[odd(b"demo"), odd(b"-d"), odd(b"\xff")]), Ok(Command::Demo(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn any_words_are_a_command_or_a_clean_complaint(words in prop::collection::vec("-{0,2}[a-zA-Z0-9#]{0,6}(=.{0,5})?|.{0,8}", 0..6)) {
+            if let Err(error) = typed(&words) {
+                let text = error.to_string();
+                prop_assert!(text.starts_with("greenfetch: "), "{text}");
+                prop_assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What hands that know curl, wget or aria2 type: options of theirs that we have not, and what to do instead.
+//!
+//! Knows other programs' options. Refuses to accept any of them: those that do no harm are in `args`.
+//! A hint says what is true of this version, never what is planned.
+
+/// Options of others that mean the same, and one sentence for all of them.
+struct Habit {
+    options: &'static [&'static str],
+    hint: &'static str,
+}
+
+/// `--json DATA` is curl's; ours takes none.
+pub(super) const JSON_TAKES_NO_BODY: &str =
+    "prints records and takes no value; to send JSON write -d TEXT -H 'Content-Type: application/json'";
+
+/// What to do instead of an option that we have not; `None` for one that nobody has.
+pub(super) fn hint(option: &str) -> Option<&'static str> {
+    HABITS.iter().find(|habit| habit.options.contains(&option)).map(|habit| habit.hint)
+}
+
+const fn habit(options: &'static [&'static str], hint: &'static str) -> Habit {
+    Habit { options, hint }
+}
+
+#[rustfmt::skip] // A table: a habit on one line or two.
+const HABITS: &[Habit] = &[
+    // Where things go.
+    habit(&["-o", "-O", "-J", "--output", "--output-document", "--remote-name", "--remote-name-all", "--remote-header-name", "--out"],
+        "bodies are not saved in this version: they are counted and discarded, as with -o /dev/null; leave it out"),
+    habit(&["-P", "--output-dir", "--directory-prefix", "--dir", "--create-dirs"],
+        "bodies are not saved in this version, so there is no folder to name; leave it out"),
+    habit(&["-w", "--write-out"],
+        "there is no format of one's own; --json has every figure under curl's names, such as response_code and time_total"),
+    habit(&["-i", "--input-file", "--include", "--show-headers", "--server-response"],
+        "a list is an operand (greenfetch FILE); response headers are shown with -vv"),
+    habit(&["-D", "--dump-header", "--headers", "--trace", "--trace-ascii", "--trace-time", "--stderr"],
+        "not in this version; -vv shows requests and response headers on standard error"),
+    habit(&["-#", "--progress-bar", "--show-progress", "-N", "--no-buffer", "--line-buffered"],
+        "leave it out: lines are written as URLs finish, with a bar on a terminal"),
+    habit(&["--no-verbose"], "-q leaves the summary out, -qq everything"),
+    habit(&["--report", "--failed", "--timeline", "--ascii", "--curl", "--ci", "--live"],
+        "not in this version; --json has everything for a report of one's own"),
+    // How a request is made.
+    habit(&["--data-urlencode", "--url-query", "-G", "--get"],
+        "there is no encoding of data; write it encoded, with -d or after ? in the URL"),
+    habit(&["--data-raw", "--data-ascii", "--post-data", "--body-data", "--data-binary", "--post-file", "--body-file"],
+        "write -d TEXT or -d @FILE (which leaves line ends out)"),
+    habit(&["-F", "--form", "--form-string"],
+        "there are no multipart forms; -d sends a form of NAME=VALUE joined by &"),
+    habit(&["-T", "--upload-file"],
+        "no file is uploaded as it is; -X PUT -d @FILE sends one without its line ends (wget's -T is --max-time)"),
+    habit(&["-b", "--cookie", "--load-cookies"], "write -H 'Cookie: NAME=VALUE'; cookies are not kept between requests"),
+    habit(&["-c", "--cookie-jar", "--save-cookies", "--keep-session-cookies"],
+        "cookies are not kept, and nothing is saved that could be continued"),
+    habit(&["-C", "--continue", "--continue-at"], "nothing is saved that could be continued"),
+    habit(&["-e", "--referer"], "write -H 'Referer: URL'"),
+    habit(&["-r", "--range", "--recursive", "--mirror"],
+        "for a part of a body write -H 'Range: bytes=0-99'; links are not followed"),
+    habit(&["-z", "--time-cond"], "write -H 'If-Modified-Since: DATE'"),
+    habit(&["--compressed", "--compression", "--http-accept-gzip"],
+        "not in this version: bodies are asked for as they are, so that the count is the file's; leave it out"),
+    habit(&["--http0.9", "--http1.0", "-0", "--http1.1", "--http2", "--http2-prior-knowledge", "--http3", "--http3-only"],
+        "HTTP/1.1 is all there is; leave it out"),
+    habit(&["-n", "--netrc", "--netrc-file", "--netrc-optional"],
+        "not in this version; write -u USER:PASS (of wget's -n… options there is only -nv, our -q)"),
+    habit(&["--http-user", "--http-password", "--http-passwd", "--password"], "write -u USER:PASS"),
+    habit(&["--oauth2-bearer"], "write -H 'Authorization: Bearer TOKEN'"),
+    habit(&["--basic", "--auth-no-challenge"], "leave it out: -u is basic authentication, sent at once"),
+    habit(&["--digest", "--ntlm", "--negotiate", "--anyauth"], "-u is basic authentication; there is no other"),
+    habit(&["--spider"], "write -I, which asks for heads only"),
+    habit(&["--max-redirect"], "write --max-redirs N"),
+    habit(&["--location-trusted"], "there is none: credentials never follow a redirect to another host"),
+    habit(&["--fail-with-body"], "leave it out: a status from 400 on is a failure, and bodies are never shown"),
+    habit(&["--url"], "leave it out: a URL is an operand"),
+    // How a server is reached.
+    habit(&["-x", "--proxy", "--noproxy", "--proxytunnel", "-p", "--proxy-user", "--socks4", "--socks4a", "--socks5",
+            "--socks5-hostname", "--preproxy", "--all-proxy", "--http-proxy", "--https-proxy", "--no-proxy"],
+        "proxies are not in this version (aria2's -x is --per-host)"),
+    habit(&["-U"], "wget's -U is -A TEXT; proxies, which curl's is for, are not in this version"),
+    habit(&["--tlsv1.2", "--tlsv1.3", "--tlsv1.0", "--tlsv1.1", "--tlsv1", "-1", "--tls-max", "--ciphers", "--secure-protocol"],
+        "not in this version: TLS 1.3 and 1.2 are offered, nothing older"),
+    habit(&["-E", "--cert", "--key", "--cert-type", "--key-type", "--pass", "--certificate", "--private-key"],
+        "client certificates are not in this version"),
+    habit(&["--no-check-certificate", "--check-certificate"], "write -k, which does not verify certificates"),
+    habit(&["--capath", "--ca-certificate", "--ca-directory"], "write --cacert FILE, or set SSL_CERT_DIR to a folder"),
+    habit(&["--connect-to", "--unix-socket", "--abstract-unix-socket", "--interface", "--bind-address", "--local-port",
+            "--dns-servers", "--doh-url"],
+        "not in this version; --resolve HOST:PORT:ADDR chooses the addresses of a name"),
+    habit(&["--inet4-only"], "write -4"),
+    habit(&["--inet6-only"], "write -6"),
+    // How long, how much, how often.
+    habit(&["--retry", "--retry-delay", "--retry-max-time", "--retry-on", "--retry-all-errors", "--retry-connrefused",
+            "-t", "--tries", "--max-tries", "--waitretry", "--retry-wait", "--until-pass"],
+        "retries are not in this version: every URL is tried once"),
+    habit(&["--timeout"], "write -m D (--max-time) for one URL, --connect-timeout D, or --stall D"),
+    habit(&["--read-timeout"], "write --stall D"),
+    habit(&["--dns-timeout"], "names count in --connect-timeout and -m (--max-time)"),
+    habit(&["--limit-rate", "--max-download-limit", "--max-overall-download-limit"],
+        "bytes per second are not limited; --rate N/s limits starts"),
+    habit(&["-y", "-Y", "--speed-time", "--speed-limit", "--lowest-speed-limit"],
+        "there is no least speed; --stall D ends a response that stands still"),
+    habit(&["--wait", "--random-wait"], "write --rate N/s or N/m"),
+    habit(&["--max-concurrent", "--max-concurrent-downloads", "--concurrency", "--threads", "--workers"],
+        "write -j N (--jobs)"),
+    habit(&["--max-connection-per-server", "--max-host-connections", "--split"], "write --per-host N"),
+    habit(&["--parallel-immediate"], "leave it out: each URL starts as soon as the limits let it"),
+    // The run.
+    habit(&["-K", "--config", "--conf-path", "--disable", "--no-config", "--no-conf"],
+        "there is no configuration file: all that counts is on the command line"),
+    habit(&["--processes", "--compare", "--runs", "--many", "--block", "--what-if", "--from"],
+        "not in this version; --mode and --sync run the same list in the other modes"),
+    habit(&["--slo", "--only", "--skip", "--tag", "--shard", "--dry-run", "--base", "--trust-stdin", "--defaults"],
+        "not in this version"),
+];
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::super::args::Args;
+    use super::*;
+
+    /// The options of a text, as a person who follows it would type them.
+    fn options(text: &str) -> impl Iterator<Item = &str> {
+        text.split([' ', ',', ';', ':', '(', ')', '.']).filter(|word| word.starts_with('-'))
+    }
+
+    fn takes(option: &str) -> bool {
+        let command = Args::command();
+        let all = command.get_arguments();
+        let is = |arg: &clap::Arg| match option.strip_prefix("--") {
+            Some(long) => {
+                arg.get_long() == Some(long) || arg.get_all_aliases().is_some_and(|all| all.contains(&long))
+            }
+            None => option
+                .strip_prefix('-')
+                .is_some_and(|short| arg.get_short().map(String::from).as_deref() == Some(short)),
+        };
+        all.into_iter().any(is)
+    }
+
+    #[test]
+    fn a_hint_is_only_about_what_we_have_not_and_each_option_has_one() {
+        let mut seen = std::collections::HashSet::new();
+        for option in HABITS.iter().flat_map(|habit| habit.options) {
+            assert!(!takes(option), "{option} is ours");
+            assert!(seen.insert(option), "{option} has two hints");
+        }
+    }
+
+    #[test]
+    fn a_hint_names_only_options_that_we_have() {
+        // Theirs, named for comparison.
+        let theirs = ["-o", "-n…", "-nv", "-T", "-x", "-U", "-"];
+        for habit in HABITS {
+            for option in options(habit.hint).filter(|option| !theirs.contains(option)) {
+                assert!(takes(option) || ["-vv", "-qq"].contains(&option), "{}: {option}", habit.hint);
+            }
+        }
+    }
+
+    #[test]
+    fn what_nobody_has_gets_no_hint() {
+        assert_eq!(hint("--josb"), None);
+        assert_eq!(hint(""), None);
+    }
+}
