@@ -10,9 +10,9 @@ use url::Url;
 
 use crate::config::{Config, HeaderEdit, RequestDefaults};
 use crate::list::Entry;
-use crate::list::shown::mask_userinfo;
 use crate::outcome::{Class, Failure, Phase};
 use crate::request::{Header, Limits, Method, Request, Secret, Subject, is_loopback_host};
+use crate::sanitize::mask_userinfo;
 
 const AUTHORIZATION: &str = "Authorization";
 const CONTENT_TYPE: &str = "Content-Type";

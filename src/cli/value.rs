@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::config::Mode;
 use crate::request::{Method, Secret};
+use crate::sanitize;
 
 /// A limit as it was typed; `None` is the `0` that means "no limit".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,24 +33,10 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// The most starts in a second that `--rate` takes; more than any machine can start.
 const FASTEST_PER_SECOND: f64 = 1e6;
 
-/// A typed text, fit to be shown: control characters and what hides or turns a line around are spelled out.
+/// A typed text, fit to be shown: control characters and what hides or turns a line around are spelled out, and a
+/// password is masked.
 pub(super) fn shown(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
-        if c.is_ascii_control() {
-            shown += &format!("\\x{:02x}", c as u32);
-        } else if is_unseen(c) {
-            shown.extend(c.escape_unicode());
-        } else {
-            shown.push(c);
-        }
-        shown
-    })
-}
-
-/// C1, zero-width, line separators and bidi controls (CVE-2021-42574), the byte order mark.
-fn is_unseen(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    sanitize::escape(&sanitize::mask_userinfo(text)).into_owned()
 }
 
 /// `-j`: at least 1.

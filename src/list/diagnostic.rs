@@ -7,9 +7,9 @@ use std::fmt;
 use std::ops::Range;
 
 use super::grammar::Fault;
-use super::shown::{escape, mask_userinfo};
 use super::{ListError, ListErrors, Refusal};
 use crate::request::Location;
+use crate::sanitize::{escape, mask_userinfo};
 
 /// A line is shown in so many columns at most.
 const COLUMNS: usize = 100;

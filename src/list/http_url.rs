@@ -5,8 +5,8 @@
 
 use url::{ParseError, Url};
 
-use super::shown::{escape, mask_userinfo};
 use crate::request::is_loopback_host;
+use crate::sanitize::{escape, mask_userinfo};
 
 const NO_URL: &str = "not an http or https URL";
 const NO_HOST: &str = "no host in the URL";

@@ -10,7 +10,6 @@ mod grammar;
 mod http_url;
 mod input;
 mod lines;
-pub(crate) mod shown;
 mod source;
 
 use std::ops::Range;
