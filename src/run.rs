@@ -1,1 +1,143 @@
-//! (not yet built)
+//! The straight line of a run: list → plan → engine → events → sinks → exit status.
+//!
+//! Knows the order in which rooms are built. Refuses to do any of their work.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::cli::{self, Command, DemoCommand, Environment, HelpTopic};
+use crate::config::{Config, Verbosity};
+use crate::engine::{Engine, Message, Orders, Parts};
+use crate::event::{RunInfo, Stop};
+use crate::exit::{ExitStatus, SIGPIPE, TABLE, exit_status};
+use crate::http::Client;
+use crate::list::{self, Credits, Delivery};
+use crate::plan::{Listed, Planner};
+use crate::record;
+use crate::report::{self, Streams};
+use crate::runtime::{Runtime, limits};
+use crate::schedule::Schedule;
+use crate::signal;
+
+/// Why a run did not begin: exit 2, and the whole text for standard error.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(String);
+
+impl Refused {
+    fn because(what: impl std::fmt::Display) -> Refused {
+        Refused(format!("greenfetch: {what}"))
+    }
+}
+
+/// Fetches what the command line asks for and says how it went.
+///
+/// # Errors
+/// `Refused` when nothing was fetched: errors in the list, all at once, or a file or machine that cannot be used.
+pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
+    let started = Instant::now();
+    let list = list::check(&config.operands).map_err(|refusal| Refused(refusal.to_string()))?;
+    let planner = Planner::new(config);
+    let mut concurrency = config.concurrency.clone();
+    let (jobs, lowered) = limits::jobs_allowed(concurrency.mode, concurrency.jobs);
+    concurrency.jobs = jobs;
+
+    let runtime = Runtime::start(concurrency.mode, jobs).map_err(Refused::because)?;
+    let client = Client::new(config, &runtime).map_err(Refused::because)?;
+    let mut sinks = report::sinks(&config.output, &concurrency, streams);
+
+    let info = RunInfo {
+        run_id: record::run_id(),
+        mode: concurrency.mode,
+        started,
+        started_at: record::wall_now(),
+        entries: list.entries(),
+    };
+    let orders = Orders {
+        fail_fast: config.run.fail_fast,
+        deadline: config.limits.deadline,
+        verbose: config.output.verbosity >= Verbosity::Verbose || config.output.progress,
+    };
+    let credits = Arc::new(Credits::new());
+    let schedule = Schedule::new(&concurrency);
+    let parts = Engine::assemble(&runtime, Arc::new(client), schedule, Arc::clone(&credits), orders, info);
+    let Parts { engine, sender, batches, queue } = parts;
+
+    let warnings = [lowered, insecure_warning(config), secret_warning(&list, &planner)];
+    signal::forward(sender.clone(), runtime.clone(), queue).map_err(Refused::because)?;
+    runtime.start_root(move || engine.run(warnings.into_iter().flatten())).map_err(Refused::because)?;
+    let for_list = sender.clone();
+    list.start(
+        move |urlnum, entry| planner.plan(urlnum, entry),
+        credits,
+        move |delivery| for_list.send(message(delivery)),
+    )
+    .map_err(Refused::because)?;
+
+    let (summary, told) = report::pump(batches, &mut sinks, |stop: Stop| sender.send(Message::Stop(stop)));
+    Ok(exit_status(&summary, told, config.run.allow_empty))
+}
+
+fn message(delivery: Delivery<Listed>) -> Message {
+    match delivery {
+        Delivery::Listed(entries) => Message::Listed(entries),
+        Delivery::End { error } => Message::EndOfList(error),
+    }
+}
+
+fn insecure_warning(config: &Config) -> Option<String> {
+    config.connection.insecure.then(|| "certificates are not verified (--insecure)".to_owned())
+}
+
+fn secret_warning(list: &list::List, planner: &Planner) -> Option<String> {
+    let warns = planner.has_secret_for_all() && list.several_hosts();
+    warns.then(|| "a header with a secret goes to every host of the list, and there are several".to_owned())
+}
+
+/// Does what the command line says, and says with which status the process ends.
+pub fn main(argv: impl Iterator<Item = OsString>) -> ExitStatus {
+    let environment = Environment {
+        variable: &|name| std::env::var_os(name),
+        stdin_is_terminal: io::stdin().is_terminal(),
+        stdout_is_terminal: io::stdout().is_terminal(),
+        stderr_is_terminal: io::stderr().is_terminal(),
+    };
+    let done = match cli::parse(argv, &environment) {
+        Ok(Command::Fetch(config)) => {
+            run(&config, streams(&environment)).map_err(|refused| refused.to_string())
+        }
+        Ok(Command::Demo(command)) => demo(command, &environment),
+        Ok(Command::Help(HelpTopic::ExitCodes)) => Ok(print(TABLE)),
+        Ok(Command::Print(text)) => Ok(print(&text)),
+        Err(error) => Err(error.to_string()),
+    };
+    done.unwrap_or_else(|message| {
+        // Nothing is left to say it to when this fails.
+        let _ = writeln!(io::stderr(), "{message}");
+        ExitStatus::Usage
+    })
+}
+
+fn streams(environment: &Environment<'_>) -> Streams {
+    Streams {
+        stdout: Box::new(io::stdout()),
+        stderr: Box::new(io::stderr()),
+        stdout_is_terminal: environment.stdout_is_terminal,
+        stderr_is_terminal: environment.stderr_is_terminal,
+    }
+}
+
+fn print(text: &str) -> ExitStatus {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => ExitStatus::Pass,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitStatus::Signal(SIGPIPE),
+        Err(_) => ExitStatus::Write,
+    }
+}
+
+fn demo(_command: DemoCommand, _environment: &Environment<'_>) -> Result<ExitStatus, String> {
+    Ok(ExitStatus::Pass)
+}

@@ -1,1 +1,46 @@
-//! (not yet built)
+//! SIGINT, TERM, HUP and USR1 → messages.
+//!
+//! Knows which signals mean what. Refuses to end the run by itself: the first INT is a message like any other.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level;
+
+use crate::engine::{Message, Queue};
+use crate::event::{Event, Stop};
+use crate::runtime::{self, Runtime, Sender};
+
+/// Forwards signals from now on. One that the parent had us ignore, as nohup does with HUP, stays ignored.
+///
+/// # Errors
+/// What the system said when there is no thread or descriptor for it.
+pub fn forward(sender: Sender<Message>, runtime: Runtime, queue: Arc<Queue>) -> io::Result<()> {
+    let ends = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !runtime::is_signal_ignored(*signal));
+    let mut signals = Signals::new(ends.chain([SIGUSR1]))?;
+    let builder = std::thread::Builder::new().name("signals".to_owned()).stack_size(64 << 10);
+    builder.spawn(move || {
+        let mut is_second = false;
+        for signal in signals.forever() {
+            match signal {
+                // Told past the loop, so that it comes also while the worker is blocked.
+                SIGUSR1 => queue.put(&mut vec![Event::Parked(runtime.parked(Instant::now()))]),
+                signal if is_second => die_of(signal),
+                signal => {
+                    is_second = true;
+                    sender.send(Message::Stop(Stop::Signal(signal)));
+                }
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// Ends the process by a signal, so that a shell's loop ends too. Comes back only where the system protects the process
+/// from it, as it does PID 1.
+pub fn die_of(signal: i32) {
+    let _ = low_level::emulate_default_handler(signal);
+}

@@ -193,3 +193,8 @@ impl Shared {
         }
     }
 }
+
+/// Whether the process was started with a signal ignored, as nohup does with HUP.
+pub fn is_signal_ignored(signal: i32) -> bool {
+    sys::is_ignored(signal)
+}

@@ -324,3 +324,12 @@ pub(super) fn thread_id() -> i32 {
     // SAFETY: no pointers, cannot fail.
     unsafe { libc::gettid() }
 }
+
+/// Whether a signal is ignored, as its parent may have left it.
+pub(super) fn is_ignored(signal: i32) -> bool {
+    // SAFETY: all-zero bytes are a valid `sigaction`.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    // SAFETY: a null pointer asks without changing; the other is to a local.
+    let result = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
+    result == 0 && action.sa_sigaction == libc::SIG_IGN
+}

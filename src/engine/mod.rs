@@ -1,0 +1,425 @@
+//! The one loop: it owns all state of a run, starts tasks and turns their messages into events.
+//!
+//! In coroutines mode the loop is itself a coroutine on the worker, the root: a message from a fetch is then a switch
+//! of stacks and not a wake-up of a thread. In the other modes it is a thread. The code is the same, as is that of the
+//! fetches, which know nothing of each other and only send messages.
+//!
+//! Knows who is in flight, what was counted, and why a run ends. Refuses to know HTTP, formats and files.
+
+mod telling;
+
+use std::collections::VecDeque;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub use telling::{Batches, Queue};
+
+use crate::event::{Event, Limiters, RunInfo, Stop, Summary, Trace};
+use crate::http::Fetch;
+use crate::list::Credits;
+use crate::outcome::{Attempt, Class, Failure, Kind, Outcome, Phase};
+use crate::plan::Listed;
+use crate::request::{Request, Subject};
+use crate::response::{Response, Timings};
+use crate::runtime::{Mailbox, Runtime, Sender, Slot};
+use crate::schedule::{Next, Schedule};
+use telling::Teller;
+
+/// After so many starts in a row the others have a turn: a start runs the new fetch up to its first wait.
+const STARTS_IN_A_ROW: usize = 64;
+
+/// What the loop is told.
+pub enum Message {
+    /// The list has brought entries.
+    Listed(Vec<Listed>),
+    /// The list is at its end; `Some` is why it could not be read to it, or what was wrong in it.
+    EndOfList(Option<String>),
+    /// A fetch is over.
+    Finished(Finished),
+    /// A fetch has something to tell on its way.
+    Trace(Arc<Subject>, Trace),
+    /// The run is to end.
+    Stop(Stop),
+    /// The reporter has caught up.
+    Room,
+}
+
+/// A fetch that is over.
+pub struct Finished {
+    request: Arc<Request>,
+    slot: Arc<Slot>,
+    attempt: Attempt,
+}
+
+/// What the loop is told beforehand.
+#[derive(Debug, Clone, Copy)]
+pub struct Orders {
+    /// The first failure cancels the rest.
+    pub fail_fast: bool,
+    /// The run as a whole; `None` = no limit.
+    pub deadline: Option<Duration>,
+    /// Starts are told, and what happens on the way.
+    pub verbose: bool,
+}
+
+/// The loop's state.
+pub struct Engine {
+    runtime: Runtime,
+    fetch: Arc<dyn Fetch>,
+    schedule: Schedule,
+    credits: Arc<Credits>,
+    orders: Orders,
+    mailbox: Mailbox<Message>,
+    sender: Sender<Message>,
+    teller: Teller,
+    info: RunInfo,
+    deadline_at: Option<Instant>,
+    free_slots: Vec<Arc<Slot>>,
+    /// Entries that the list may still send.
+    on_order: usize,
+    summary: Summary,
+    /// What held the run back since `held_since`.
+    held_by: HeldBy,
+    held_since: Instant,
+}
+
+/// Why nothing more was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HeldBy {
+    Nothing,
+    Jobs,
+    PerHost,
+    Rate,
+    List,
+    Output,
+}
+
+/// A run that is ready to start: the loop, where it can be written to, and what it will tell.
+pub struct Parts {
+    /// To be run on the root.
+    pub engine: Engine,
+    /// For the list, for signals and for the reporter.
+    pub sender: Sender<Message>,
+    /// What happens, in batches.
+    pub batches: Batches,
+    /// For those who tell without the loop.
+    pub queue: Arc<Queue>,
+}
+
+impl Engine {
+    /// Puts the rooms together.
+    pub fn assemble(
+        runtime: &Runtime,
+        fetch: Arc<dyn Fetch>,
+        schedule: Schedule,
+        credits: Arc<Credits>,
+        orders: Orders,
+        info: RunInfo,
+    ) -> Parts {
+        let (sender, mailbox) = runtime.mailbox();
+        let for_room = sender.clone();
+        let (teller, batches, queue) = telling::channel(move || for_room.send(Message::Room));
+        let engine = Engine {
+            runtime: runtime.clone(),
+            fetch,
+            schedule,
+            credits,
+            orders,
+            mailbox,
+            sender: sender.clone(),
+            teller,
+            deadline_at: orders.deadline.map(|deadline| info.started + deadline),
+            held_since: info.started,
+            info,
+            free_slots: Vec::new(),
+            on_order: 0,
+            summary: Summary::default(),
+            held_by: HeldBy::Nothing,
+        };
+        Parts { engine, sender, batches, queue }
+    }
+
+    /// Runs to the last outcome, whatever happens: when the loop itself has a bug, the reporter is told that it is over.
+    pub fn run(self, warnings: impl Iterator<Item = String>) {
+        let queue = self.teller.queue();
+        if panic::catch_unwind(AssertUnwindSafe(|| self.run_to_the_end(warnings))).is_err() {
+            queue.close();
+        }
+    }
+
+    fn run_to_the_end(mut self, warnings: impl Iterator<Item = String>) {
+        self.teller.tell(Event::RunStarted(self.info.clone()));
+        for warning in warnings {
+            self.teller.tell(Event::Warning(warning));
+        }
+        self.teller.flush();
+        let mut messages = VecDeque::new();
+        while !self.is_over() {
+            let wake_at = self.start_what_may();
+            self.order_more();
+            let now = Instant::now();
+            let until = [wake_at, self.teller.leaves_at(now), self.deadline_at].into_iter().flatten().min();
+            self.mailbox.receive(until, &mut messages);
+            self.look_at_the_time();
+            for message in messages.drain(..) {
+                self.take(message);
+            }
+        }
+        self.credits.close();
+        self.summary.wall = self.info.started.elapsed();
+        self.teller.tell(Event::RunFinished(std::mem::take(&mut self.summary)));
+        self.teller.flush();
+    }
+
+    fn is_over(&self) -> bool {
+        self.schedule.is_empty() && (self.summary.list_ended || self.summary.stop.is_some())
+    }
+
+    /// Starts all that may be; says when the next may be, if that is a matter of time.
+    fn start_what_may(&mut self) -> Option<Instant> {
+        let mut started = 0;
+        loop {
+            let now = Instant::now();
+            if self.teller.is_behind() {
+                self.note_held(HeldBy::Output, now);
+                return None;
+            }
+            match self.schedule.next(now) {
+                Next::Start(request, since) => self.start(request, since, now),
+                next => return self.note_next(&next, now),
+            }
+            started += 1;
+            if started % STARTS_IN_A_ROW == 0 {
+                self.mailbox.yield_through_selector();
+                if self.mailbox.has_message() {
+                    return Some(now);
+                }
+            }
+        }
+    }
+
+    fn note_next(&mut self, next: &Next, now: Instant) -> Option<Instant> {
+        let (held_by, wake_at) = match next {
+            Next::Wait(at) => (HeldBy::Rate, Some(*at)),
+            Next::Full => (HeldBy::Jobs, None),
+            Next::Held => (HeldBy::PerHost, None),
+            Next::Idle if self.summary.list_ended => (HeldBy::Nothing, None),
+            Next::Idle | Next::Start(..) => (HeldBy::List, None),
+        };
+        self.note_held(held_by, now);
+        wake_at
+    }
+
+    fn note_held(&mut self, held_by: HeldBy, now: Instant) {
+        let limiters: &mut Limiters = &mut self.summary.limiters;
+        let lasted = now.saturating_duration_since(self.held_since);
+        match self.held_by {
+            HeldBy::Nothing => {}
+            HeldBy::Jobs => limiters.jobs += lasted,
+            HeldBy::PerHost => limiters.per_host += lasted,
+            HeldBy::Rate => limiters.rate += lasted,
+            HeldBy::List => limiters.list += lasted,
+            HeldBy::Output => limiters.output += lasted,
+        }
+        (self.held_by, self.held_since) = (held_by, now);
+    }
+
+    /// Starts one fetch: a coroutine of its own, or a thread.
+    fn start(&mut self, request: Arc<Request>, since: Instant, now: Instant) {
+        let slot = self.free_slots.pop().unwrap_or_else(|| self.runtime.slot());
+        slot.occupy(Arc::clone(&request.subject), now);
+        if self.orders.verbose {
+            self.teller.tell(Event::Started(Arc::clone(&request.subject)));
+        }
+        let in_flight = u32::try_from(self.schedule.in_flight()).unwrap_or(u32::MAX);
+        self.summary.most_in_flight = self.summary.most_in_flight.max(in_flight);
+        let task = fetch_task(
+            Arc::clone(&self.fetch),
+            Arc::clone(&request),
+            Arc::clone(&slot),
+            self.sender.clone(),
+            self.orders.verbose,
+            now.saturating_duration_since(since),
+        );
+        if let Err(error) = self.runtime.spawn(task) {
+            slot.vacate();
+            self.free_slots.push(slot);
+            self.do_with_less(request, since, now, &error);
+        }
+    }
+
+    /// The machine gives no stack or thread for another fetch: what is in flight is what it can do.
+    fn do_with_less(&mut self, request: Arc<Request>, since: Instant, now: Instant, error: &std::io::Error) {
+        let others = self.schedule.in_flight() - 1;
+        if others > 0 {
+            self.schedule.lower_jobs(others);
+            self.teller.tell(Event::Warning(format!("--jobs lowered to {others}: {error}")));
+            self.schedule.put_back(request, since);
+            return;
+        }
+        self.schedule.finish(&request);
+        let failure = Failure::new(
+            Class::Internal,
+            Phase::Queue,
+            format!("not even one fetch can be started: {error}"),
+        );
+        let queue = now.saturating_duration_since(since);
+        self.finish(Outcome::without_a_slot(Arc::clone(&request.subject), failure, queue, now));
+    }
+
+    /// Lets the list bring as many entries as could be started soon.
+    fn order_more(&mut self) {
+        if self.summary.stop.is_some() || self.summary.list_ended {
+            return;
+        }
+        let room = self.schedule.room();
+        // Half at a time, so that the list's thread is not woken for every single one.
+        if self.on_order < room && (room - self.on_order) * 2 >= room {
+            self.credits.give(room - self.on_order);
+            self.on_order = room;
+        }
+    }
+
+    fn look_at_the_time(&mut self) {
+        let now = Instant::now();
+        self.teller.flush_when_due(now);
+        let Some(at) = self.deadline_at.filter(|at| *at <= now) else { return };
+        self.deadline_at = None;
+        self.teller.tell(Event::Parked(self.runtime.parked(at)));
+        self.stop(Stop::Deadline);
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Listed(entries) => self.take_up(entries),
+            Message::EndOfList(error) => {
+                self.summary.list_ended |= self.summary.stop.is_none();
+                self.summary.list_error = error;
+            }
+            Message::Finished(finished) => self.take_finished(finished),
+            Message::Trace(subject, trace) => self.teller.tell(Event::Trace(subject, trace)),
+            Message::Stop(stop) => self.stop(stop),
+            Message::Room => {}
+        }
+    }
+
+    fn take_up(&mut self, entries: Vec<Listed>) {
+        let now = Instant::now();
+        self.on_order = self.on_order.saturating_sub(entries.len());
+        for entry in entries {
+            self.summary.taken_up += 1;
+            match entry {
+                Listed::Rejected(subject, failure) => {
+                    self.finish(Outcome::without_a_slot(subject, failure, Duration::ZERO, now));
+                }
+                Listed::Request(request) if self.summary.stop.is_some() => self.cancel(&request, now, now),
+                Listed::Request(request) => self.schedule.push(request, now),
+            }
+        }
+    }
+
+    fn take_finished(&mut self, finished: Finished) {
+        let Finished { request, slot, mut attempt } = finished;
+        slot.vacate();
+        self.free_slots.push(slot);
+        self.schedule.finish(&request);
+        if let Some(failure) = attempt.failure.as_mut().filter(|failure| failure.class == Class::Cancelled) {
+            failure.message = self.reason();
+        }
+        self.finish(Outcome::new(Arc::clone(&request.subject), vec![attempt]));
+    }
+
+    /// Counts an outcome and tells of it: the one place, so that there is exactly one for each entry.
+    fn finish(&mut self, outcome: Outcome) {
+        let summary = &mut self.summary;
+        match outcome.kind {
+            Kind::Pass => summary.passed += 1,
+            Kind::Soft => summary.soft += 1,
+            Kind::Cancelled => summary.cancelled += 1,
+            Kind::Fail => summary.failed += 1,
+        }
+        let class = outcome.failure().map(|failure| failure.class);
+        if outcome.kind == Kind::Fail {
+            summary.failed_write += u64::from(class == Some(Class::Write));
+            summary.internal += u64::from(class == Some(Class::Internal));
+        }
+        let ends_the_run = self.orders.fail_fast && outcome.kind == Kind::Fail;
+        self.teller.tell(Event::Finished(Box::new(outcome)));
+        if ends_the_run {
+            self.stop(Stop::FailFast);
+        }
+    }
+
+    /// Ends the run: what waits is cancelled here, what is in flight by its own next wait. The first reason stays,
+    /// but for a signal, which says more than `--fail-fast`.
+    fn stop(&mut self, stop: Stop) {
+        let is_first = self.summary.stop.is_none();
+        if is_first || matches!(stop, Stop::Signal(_)) {
+            self.summary.stop = Some(stop);
+        }
+        if !is_first {
+            return;
+        }
+        self.credits.close();
+        self.runtime.stop();
+        let now = Instant::now();
+        for (request, since) in self.schedule.drain() {
+            self.cancel(&request, since, now);
+        }
+    }
+
+    fn cancel(&mut self, request: &Request, since: Instant, now: Instant) {
+        let failure = Failure::new(Class::Cancelled, Phase::Queue, self.reason());
+        let queue = now.saturating_duration_since(since);
+        self.finish(Outcome::without_a_slot(Arc::clone(&request.subject), failure, queue, now));
+    }
+
+    fn reason(&self) -> String {
+        match self.summary.stop {
+            Some(Stop::Signal(2)) => "interrupted".to_owned(),
+            Some(Stop::Signal(signal)) => format!("ended by signal {signal}"),
+            Some(Stop::Deadline) => {
+                let limit = self.orders.deadline.unwrap_or_default().as_secs_f64();
+                format!("the run's {limit} s are over (--deadline)")
+            }
+            Some(Stop::FailFast) => "another URL failed (--fail-fast)".to_owned(),
+            Some(Stop::OutputClosed) => "standard output was closed".to_owned(),
+            None => "the run was stopped".to_owned(),
+        }
+    }
+}
+
+/// What runs in a slot: one fetch, whatever becomes of it, and one message.
+fn fetch_task(
+    fetch: Arc<dyn Fetch>,
+    request: Arc<Request>,
+    slot: Arc<Slot>,
+    sender: Sender<Message>,
+    verbose: bool,
+    queue: Duration,
+) -> impl FnOnce() + Send {
+    move || {
+        let started = Instant::now();
+        let tracer = verbose.then(|| tracer(&request, &sender));
+        let fetched = panic::catch_unwind(AssertUnwindSafe(|| fetch.fetch(&request, &slot, tracer)));
+        let mut attempt = fetched.unwrap_or_else(|panic| crashed(started, &slot, panic.as_ref()));
+        attempt.timings.queue = queue;
+        sender.send(Message::Finished(Finished { request, slot, attempt }));
+    }
+}
+
+fn tracer(request: &Request, sender: &Sender<Message>) -> Arc<dyn Fn(Trace) + Send + Sync> {
+    let (subject, sender) = (Arc::clone(&request.subject), sender.clone());
+    Arc::new(move |trace| sender.send(Message::Trace(Arc::clone(&subject), trace)))
+}
+
+/// A bug in one fetch is one failed URL; the others go on.
+fn crashed(started: Instant, slot: &Slot, panic: &(dyn std::any::Any + Send)) -> Attempt {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    let failure = Failure::new(Class::Internal, slot.phase(), format!("a bug in greenfetch: {text}"));
+    let timings = Timings { total: started.elapsed(), ..Timings::default() };
+    let (wait_before, response) = (Duration::ZERO, Response::default());
+    Attempt { started, timings, wait_before, response, failure: Some(failure) }
+}
