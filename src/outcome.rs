@@ -187,6 +187,19 @@ pub struct Attempt {
     pub failure: Option<Failure>,
 }
 
+impl Attempt {
+    /// One that has its slot now and has seen nothing yet.
+    pub fn begin(now: Instant) -> Attempt {
+        Attempt {
+            started: now,
+            timings: Timings::default(),
+            wait_before: Duration::ZERO,
+            response: Response::default(),
+            failure: None,
+        }
+    }
+}
+
 /// What a request came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -218,14 +231,16 @@ pub struct Outcome {
     /// Which entry.
     pub subject: Arc<Subject>,
     /// All tries in order, at least one; an entry that never had a slot has one that holds its failure.
-    pub attempts: Vec<Attempt>,
+    #[expect(clippy::vec_box, reason = "an attempt is large and was made in its box; a vector of boxes moves pointers")]
+    pub attempts: Vec<Box<Attempt>>,
     /// What they add up to.
     pub kind: Kind,
 }
 
 impl Outcome {
     /// What a finished series of attempts adds up to.
-    pub fn new(subject: Arc<Subject>, attempts: Vec<Attempt>) -> Outcome {
+    pub fn new(subject: Arc<Subject>, attempts: impl IntoIterator<Item: Into<Box<Attempt>>>) -> Outcome {
+        let attempts: Vec<Box<Attempt>> = attempts.into_iter().map(Into::into).collect();
         let kind = match attempts.last().and_then(|last| last.failure.as_ref()) {
             None => Kind::Pass,
             Some(failure) if failure.class == Class::Cancelled => Kind::Cancelled,
@@ -237,14 +252,9 @@ impl Outcome {
 
     /// An entry that failed or was cancelled before it ever had a slot.
     pub fn without_a_slot(subject: Arc<Subject>, failure: Failure, queue: Duration, now: Instant) -> Outcome {
-        let timings = Timings { queue, ..Timings::default() };
-        let attempt = Attempt {
-            started: now,
-            timings,
-            wait_before: Duration::ZERO,
-            response: Response::default(),
-            failure: Some(failure),
-        };
+        let mut attempt = Box::new(Attempt::begin(now));
+        attempt.timings.queue = queue;
+        attempt.failure = Some(failure);
         Outcome::new(subject, vec![attempt])
     }
 

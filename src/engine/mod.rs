@@ -21,7 +21,6 @@ use crate::list::Credits;
 use crate::outcome::{Attempt, Class, Failure, Kind, Outcome, Phase};
 use crate::plan::Listed;
 use crate::request::{Request, Subject};
-use crate::response::{Response, Timings};
 use crate::runtime::{Mailbox, Runtime, Sender, Slot};
 use crate::schedule::{Next, Schedule};
 use telling::Teller;
@@ -49,7 +48,7 @@ pub enum Message {
 pub struct Finished {
     request: Arc<Request>,
     slot: Arc<Slot>,
-    attempt: Attempt,
+    attempt: Box<Attempt>,
 }
 
 /// What the loop is told beforehand.
@@ -415,11 +414,12 @@ fn tracer(request: &Request, sender: &Sender<Message>) -> Arc<dyn Fn(Trace) + Se
 }
 
 /// A bug in one fetch is one failed URL; the others go on.
-fn crashed(started: Instant, slot: &Slot, panic: &(dyn std::any::Any + Send)) -> Attempt {
+fn crashed(started: Instant, slot: &Slot, panic: &(dyn std::any::Any + Send)) -> Box<Attempt> {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
     let failure = Failure::new(Class::Internal, slot.phase(), format!("a bug in greenfetch: {text}"));
-    let timings = Timings { total: started.elapsed(), ..Timings::default() };
-    let (wait_before, response) = (Duration::ZERO, Response::default());
-    Attempt { started, timings, wait_before, response, failure: Some(failure) }
+    let mut attempt = Box::new(Attempt::begin(started));
+    attempt.timings.total = started.elapsed();
+    attempt.failure = Some(failure);
+    attempt
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::event::Event;
 
 /// A batch leaves when it has so many events.
-const BATCH: usize = 64;
+const BATCH: usize = 1024;
 
 /// Or when its first event is so old: nobody at a terminal sees the difference, and a thread is woken 200 times a
 /// second at most.
@@ -72,7 +72,7 @@ pub struct Batches {
 /// Both ends, and the queue itself for those who tell from elsewhere.
 pub(super) fn channel(room: impl Fn() + Send + 'static) -> (Teller, Batches, Arc<Queue>) {
     let queue = Arc::new(Queue { state: Mutex::default(), bell: Condvar::new() });
-    let teller = Teller { queue: Arc::clone(&queue), batch: Vec::with_capacity(BATCH), leaves_at: None };
+    let teller = Teller { queue: Arc::clone(&queue), batch: Vec::new(), leaves_at: None };
     let batches = Batches { queue: Arc::clone(&queue), room: Box::new(room), is_over: false };
     (teller, batches, queue)
 }

@@ -4,6 +4,7 @@
 
 use std::io::{self, Read};
 
+use super::buffers::Lender;
 use super::head::Framing;
 use crate::outcome::{Class, Failure, Phase};
 
@@ -41,26 +42,51 @@ fn too_large(what: &str, limit: u64) -> Failure {
     Failure::new(Class::Size, Phase::Receive, message)
 }
 
-/// Reads a body to its end and counts it into `delivered`.
-pub(super) fn receive(mut reader: impl Read, limit: Option<u64>, delivered: &mut u64) -> Ended {
-    let mut buffer = vec![0; SMALL];
+/// Reads a body to its end and counts it into `delivered`. A body that came whole with its head is read through a lent
+/// buffer, as nothing can park meanwhile; else the buffer is small until it proves too small.
+pub(super) fn receive(
+    reader: impl Read,
+    is_whole: bool,
+    lender: &Lender,
+    limit: Option<u64>,
+    delivered: &mut u64,
+) -> Ended {
+    let mut buffer = if is_whole { lender.lend() } else { vec![0; SMALL] };
+    let ended = read_all(reader, &mut buffer, is_whole, limit, delivered);
+    lender.take_back(buffer);
+    ended
+}
+
+fn read_all(
+    mut reader: impl Read,
+    buffer: &mut Vec<u8>,
+    keeps_size: bool,
+    limit: Option<u64>,
+    delivered: &mut u64,
+) -> Ended {
     loop {
-        match reader.read(&mut buffer) {
+        match reader.read(buffer) {
             Ok(0) => return Ended::Whole,
             Ok(count) => {
                 *delivered += count as u64;
                 if let Some(limit) = limit.filter(|limit| *delivered > *limit) {
                     return Ended::Limited(too_large("the body", limit));
                 }
-                let fills = count == buffer.len();
-                buffer.resize(if fills { LARGE } else { SMALL }, 0);
-                if !fills {
-                    buffer.shrink_to_fit();
+                if !keeps_size {
+                    fit(buffer, count);
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Ended::Broken(error.into()),
         }
+    }
+}
+
+/// Large while reads fill it, small when the next one may have to wait.
+fn fit(buffer: &mut Vec<u8>, last_read: usize) {
+    let fills = last_read == buffer.len();
+    if fills != (buffer.len() == LARGE) {
+        *buffer = vec![0; if fills { LARGE } else { SMALL }];
     }
 }
 
@@ -84,7 +110,11 @@ mod tests {
 
     fn received(bytes: usize, limit: Option<u64>) -> (bool, u64) {
         let mut delivered = 0;
-        let ended = receive(io::repeat(b'x').take(bytes as u64), limit, &mut delivered);
+        let lender = Lender::default();
+        let body = || io::repeat(b'x').take(bytes as u64);
+        let whole = receive(body(), true, &lender, limit, &mut 0);
+        let ended = receive(body(), false, &lender, limit, &mut delivered);
+        assert_eq!(matches!(whole, Ended::Whole), matches!(ended, Ended::Whole));
         (matches!(ended, Ended::Whole), delivered)
     }
 

@@ -63,7 +63,7 @@ impl<'a> Exchange<'a> {
         response: &'a mut Response,
     ) -> Exchange<'a> {
         let total = Limit::Total(request.limits.max_time.unwrap_or_default());
-        let at = request.limits.max_time.map(|limit| Instant::now() + limit);
+        let at = request.limits.max_time.map(|limit| watch.started() + limit);
         Exchange {
             client,
             request,
@@ -106,7 +106,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn reuse(&mut self) -> Option<Connection> {
-        let mut connection = self.client.pool.take(origin(self.url()), Instant::now())?;
+        let mut connection = self.client.pool.take(origin(self.url()), self.watch.latest())?;
         connection.used += 1;
         Some(connection)
     }
@@ -292,8 +292,9 @@ impl<'a> Exchange<'a> {
             self.finish(answer);
             return Err(failure);
         }
-        let ended =
-            body::receive(answer.response.body_mut().as_reader(), limit, &mut self.response.size_delivered);
+        let (is_whole, lender) = (transport::is_whole(&answer.home), &self.client.lender);
+        let reader = answer.response.body_mut().as_reader();
+        let ended = body::receive(reader, is_whole, lender, limit, &mut self.response.size_delivered);
         let known = self.finish(answer);
         match ended {
             Ended::Whole => known.map_or(Ok(()), Err),

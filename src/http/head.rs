@@ -12,6 +12,9 @@ pub(super) const MOST_HEAD_BYTES: usize = 64 << 10;
 /// The most headers: what ureq's parser has room for.
 const MOST_HEADERS: usize = 128;
 
+/// Room for the headers of nearly every response; clearing a table for 128 took longer than parsing (2026-11).
+const USUAL_HEADERS: usize = 24;
+
 /// How the end of a body is known (RFC 9112 §6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {
@@ -68,15 +71,25 @@ pub(super) fn look(bytes: &[u8], from: usize, asked: Asked) -> Result<Option<Hea
         let too_long = bytes.len() > MOST_HEAD_BYTES;
         return if too_long { Err(too_long_head()) } else { Ok(None) };
     }
-    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
-    let mut response = httparse::Response::new(&mut headers);
-    match response.parse(bytes) {
-        Ok(httparse::Status::Partial) if bytes.len() <= MOST_HEAD_BYTES => Ok(None),
-        Ok(httparse::Status::Partial) => Err(too_long_head()),
-        Ok(httparse::Status::Complete(len)) if len > MOST_HEAD_BYTES => Err(too_long_head()),
-        Ok(httparse::Status::Complete(len)) => judge(&response, len, asked).map(Some),
+    match parse::<USUAL_HEADERS>(bytes, asked) {
+        Ok(found) => found,
+        Err(httparse::Error::TooManyHeaders) => {
+            parse::<MOST_HEADERS>(bytes, asked).unwrap_or_else(|error| Err(invalid(error)))
+        }
         Err(error) => Err(invalid(error)),
     }
+}
+
+/// Parses with room for `N` headers. The outer error is the parser's.
+fn parse<const N: usize>(bytes: &[u8], asked: Asked) -> Result<Result<Option<Head>, Failure>, httparse::Error> {
+    let mut headers = [httparse::EMPTY_HEADER; N];
+    let mut response = httparse::Response::new(&mut headers);
+    Ok(match response.parse(bytes)? {
+        httparse::Status::Partial if bytes.len() <= MOST_HEAD_BYTES => Ok(None),
+        httparse::Status::Partial => Err(too_long_head()),
+        httparse::Status::Complete(len) if len > MOST_HEAD_BYTES => Err(too_long_head()),
+        httparse::Status::Complete(len) => judge(&response, len, asked).map(Some),
+    })
 }
 
 fn leading_blank_lines(bytes: &[u8]) -> usize {
@@ -96,7 +109,12 @@ fn check_start(bytes: &[u8]) -> Result<(), Failure> {
 
 fn has_end(bytes: &[u8], from: usize) -> bool {
     let fresh = &bytes[from.saturating_sub(3).min(bytes.len())..];
-    fresh.windows(2).any(|pair| pair == b"\n\n") || fresh.windows(3).any(|three| three == b"\n\r\n")
+    // Only as far as a head may reach: a large body may stand behind it.
+    let fresh = &fresh[..fresh.len().min(MOST_HEAD_BYTES + 3)];
+    memchr::memchr_iter(b'\n', fresh).any(|at| {
+        let behind = &fresh[at + 1..];
+        behind.starts_with(b"\n") || behind.starts_with(b"\r\n")
+    })
 }
 
 fn judge(response: &httparse::Response<'_, '_>, len: usize, asked: Asked) -> Result<Head, Failure> {

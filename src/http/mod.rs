@@ -18,7 +18,7 @@ mod tls;
 mod transport;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use exchange::Exchange;
 use stopwatch::Stopwatch;
@@ -37,7 +37,7 @@ pub type Tracer = transport::Tracer;
 /// Does one attempt at a request: the client in the product, a table in tests.
 pub trait Fetch: Send + Sync {
     /// Tries once. Whatever happens, it comes back with a complete attempt.
-    fn fetch(&self, request: &Request, slot: &Arc<Slot>, tracer: Tracer) -> Attempt;
+    fn fetch(&self, request: &Request, slot: &Arc<Slot>, tracer: Tracer) -> Box<Attempt>;
 }
 
 /// Everything that the attempts of a run share.
@@ -97,13 +97,14 @@ fn agent(config: &Config) -> ureq::Agent {
 }
 
 impl Fetch for Client {
-    fn fetch(&self, request: &Request, slot: &Arc<Slot>, tracer: Tracer) -> Attempt {
-        let started = Instant::now();
-        let mut watch = Stopwatch::start(Arc::clone(slot), started);
-        let mut response = Response::default();
-        let fetched = fetch_one(self, request, slot, &tracer, &mut watch, &mut response);
-        let timings = watch.stop();
-        Attempt { started, timings, wait_before: Duration::ZERO, response, failure: fetched.err() }
+    fn fetch(&self, request: &Request, slot: &Arc<Slot>, tracer: Tracer) -> Box<Attempt> {
+        // Made where it will stay: it is large, and moved through several hands.
+        let mut attempt = Box::new(Attempt::begin(Instant::now()));
+        let mut watch = Stopwatch::start(Arc::clone(slot), attempt.started);
+        let fetched = fetch_one(self, request, slot, &tracer, &mut watch, &mut attempt.response);
+        attempt.timings = watch.stop();
+        attempt.failure = fetched.err();
+        attempt
     }
 }
 

@@ -41,6 +41,16 @@ impl Stopwatch {
         }
     }
 
+    /// When the attempt had its slot.
+    pub(super) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// When the latest phase began: a time that is near enough and costs no look at the clock.
+    pub(super) fn latest(&self) -> Instant {
+        self.since
+    }
+
     /// Where the attempt is.
     pub(super) fn phase(&self) -> Phase {
         self.phase.unwrap_or(Phase::Queue)

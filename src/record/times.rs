@@ -132,7 +132,7 @@ pub fn tries(outcome: &Outcome) -> usize {
 
 /// The attempts that really were some.
 pub(super) fn had_slots(outcome: &Outcome) -> impl Iterator<Item = &Attempt> {
-    outcome.attempts.iter().filter(|attempt| had_slot(attempt))
+    outcome.attempts.iter().map(Box::as_ref).filter(|attempt| had_slot(attempt))
 }
 
 /// What ended while it waited to begin is an attempt only in that it holds the failure.
