@@ -37,6 +37,17 @@ pub(super) fn check_declared(framing: Framing, limit: Option<u64>) -> Result<(),
     }
 }
 
+/// Refuses a body that turns out to be too long.
+///
+/// # Errors
+/// `size`.
+pub(super) fn check_delivered(delivered: u64, limit: Option<u64>) -> Result<(), Failure> {
+    match limit {
+        Some(limit) if delivered > limit => Err(too_large("the body", limit)),
+        _ => Ok(()),
+    }
+}
+
 fn too_large(what: &str, limit: u64) -> Failure {
     let message = format!("{what} is over the limit of {limit} bytes (--max-filesize)");
     Failure::new(Class::Size, Phase::Receive, message)
@@ -69,8 +80,8 @@ fn read_all(
             Ok(0) => return Ended::Whole,
             Ok(count) => {
                 *delivered += count as u64;
-                if let Some(limit) = limit.filter(|limit| *delivered > *limit) {
-                    return Ended::Limited(too_large("the body", limit));
+                if let Err(failure) = check_delivered(*delivered, limit) {
+                    return Ended::Limited(failure);
                 }
                 if !keeps_size {
                     fit(buffer, count);

@@ -16,7 +16,7 @@ use super::head::Head;
 use super::resolver::Resolution;
 use super::stopwatch::Stopwatch;
 use super::transport::{self, Home, Terms, TimeLimits, Wire};
-use super::{Client, Tracer, note_hop, redirect};
+use super::{Client, Tracer, note_hop, plain, redirect};
 use crate::outcome::{Class, Failure, Phase};
 use crate::request::{Header, Method, Request};
 use crate::response::Response;
@@ -41,9 +41,16 @@ pub(super) struct Exchange<'a> {
 
 /// An answer whose body has not been read.
 pub(super) struct Answer {
-    home: Home,
     head: Head,
-    response: http::Response<ureq::Body>,
+    rest: Rest,
+}
+
+/// Where the body comes from.
+enum Rest {
+    /// From the wire itself.
+    Plain(Box<Wire>),
+    /// Through ureq, which holds the wire until the response is dropped.
+    Ureq { home: Home, response: http::Response<ureq::Body> },
 }
 
 /// A request that came to nothing.
@@ -157,11 +164,19 @@ impl<'a> Exchange<'a> {
         connection.secure(config, host, deadline, self.slot, self.client.verifies)
     }
 
-    /// Lets ureq send the request over a connection, up to the head of the answer.
+    /// Sends the request over a connection and waits for the head of the answer.
     fn send(&mut self, connection: Connection) -> Result<Result<Answer, Lost>, Failure> {
-        let request = self.http_request()?;
-        let body = self.request.body.as_deref().filter(|_| self.sends_body);
         self.response.remote = Some(connection.remote);
+        let plain = self.is_plain();
+        let wire = self.wire(connection, plain);
+        let request = plain.then(|| self.templated()).flatten();
+        match request {
+            Some(request) => self.send_plain(wire, &request),
+            None => self.send_by_ureq(wire),
+        }
+    }
+
+    fn wire(&self, connection: Connection, keeps_written: bool) -> Box<Wire> {
         let terms = Terms {
             limits: TimeLimits {
                 total_at: self.total.at,
@@ -171,9 +186,44 @@ impl<'a> Exchange<'a> {
             is_head: self.method == Method::HEAD,
             tracer: self.tracer.clone(),
             logs_wire: self.client.logs_wire,
+            keeps_written,
         };
-        let lender = self.client.lender.clone();
-        let wire = Wire::new(connection, &terms, Arc::clone(self.slot), self.watch.clone(), lender);
+        Wire::new(connection, &terms, Arc::clone(self.slot), self.watch.clone(), self.client.lender.clone())
+    }
+
+    /// Whether the request is one of the plain kind: a GET that differs from others to its origin by the path alone.
+    fn is_plain(&self) -> bool {
+        self.method == Method::GET
+            && self.request.body.is_none()
+            && !self.has_left_origin
+            && !self.client.logs_wire
+            && plain::is_plain_path(path(self.url()))
+    }
+
+    fn templated(&self) -> Option<Vec<u8>> {
+        let url = self.url();
+        self.client.templates.request(origin(url), path(url), &self.request.headers)
+    }
+
+    /// Asks without ureq; an answer that is not plain is handed to it.
+    fn send_plain(&mut self, mut wire: Box<Wire>, request: &[u8]) -> Result<Result<Answer, Lost>, Failure> {
+        if let Err(failure) = wire.ask(request) {
+            let is_answered = wire.is_answered;
+            self.absorb(&wire);
+            return Ok(Err(Lost { failure, is_answered }));
+        }
+        if !wire.seen_head().is_some_and(plain::is_plain) {
+            return self.send_by_ureq(wire);
+        }
+        let Some(head) = wire.take_head() else { return self.send_by_ureq(wire) };
+        self.note_head(&head);
+        Ok(Ok(Answer { head, rest: Rest::Plain(wire) }))
+    }
+
+    /// Lets ureq send the request, up to the head of the answer; or only judge one that is here.
+    fn send_by_ureq(&mut self, wire: Box<Wire>) -> Result<Result<Answer, Lost>, Failure> {
+        let request = self.http_request()?;
+        let body = self.request.body.as_deref().filter(|_| self.sends_body);
         let home = Home::default();
         transport::hand_over(wire, &home);
         let sent = match body {
@@ -185,7 +235,7 @@ impl<'a> Exchange<'a> {
         match (sent, head) {
             (Ok(response), Some(head)) => {
                 self.note_head(&head);
-                Ok(Ok(Answer { home, head, response }))
+                Ok(Ok(Answer { head, rest: Rest::Ureq { home, response } }))
             }
             (sent, _) => Ok(Err(self.lost(&home, sent.err()))),
         }
@@ -205,7 +255,16 @@ impl<'a> Exchange<'a> {
 
     /// Takes a wire that came home, and what it saw.
     fn welcome(&mut self, home: &Home) -> Option<Box<Wire>> {
-        let wire = transport::take_home(home)?;
+        let mut wire = transport::take_home(home)?;
+        self.absorb(&wire);
+        if let Some(written) = wire.take_written() {
+            let url = self.url();
+            self.client.templates.learn(origin(url), path(url), &self.request.headers, &written);
+        }
+        Some(wire)
+    }
+
+    fn absorb(&mut self, wire: &Wire) {
         *self.watch = wire.watch.clone();
         self.response.size_header += wire.size_header;
         self.response.size_download = wire.size_body;
@@ -214,7 +273,6 @@ impl<'a> Exchange<'a> {
         if self.response.tls.is_none() {
             self.response.tls = wire.connection.tls_facts();
         }
-        Some(wire)
     }
 
     fn note_head(&mut self, head: &Head) {
@@ -254,8 +312,10 @@ impl<'a> Exchange<'a> {
     /// Leaves an answer whose body nobody wants. What has come with the head is read, so that the connection can be
     /// used again; nothing is waited for.
     pub(super) fn leave(&mut self, mut answer: Answer) {
-        if transport::is_whole(&answer.home) {
-            body::drain(answer.response.body_mut().as_reader(), u64::MAX);
+        if let Rest::Ureq { home, response } = &mut answer.rest
+            && transport::is_whole(home)
+        {
+            body::drain(response.body_mut().as_reader(), u64::MAX);
         }
         self.finish(answer);
     }
@@ -287,14 +347,19 @@ impl<'a> Exchange<'a> {
     /// Reads the body of the last answer to its end.
     pub(super) fn receive(&mut self, mut answer: Answer) -> Result<(), Failure> {
         let limit = self.request.limits.max_filesize;
-        let declared = body::check_declared(answer.head.framing, limit);
-        if let Err(failure) = declared {
-            self.finish(answer);
-            return Err(failure);
-        }
-        let (is_whole, lender) = (transport::is_whole(&answer.home), &self.client.lender);
-        let reader = answer.response.body_mut().as_reader();
-        let ended = body::receive(reader, is_whole, lender, limit, &mut self.response.size_delivered);
+        let delivered = &mut self.response.size_delivered;
+        let ended = match (body::check_declared(answer.head.framing, limit), &mut answer.rest) {
+            (Err(failure), _) => Ended::Limited(failure),
+            (Ok(()), Rest::Plain(wire)) => match wire.read_plain_body(limit, delivered) {
+                Ok(()) => Ended::Whole,
+                Err(failure) => Ended::Limited(failure),
+            },
+            (Ok(()), Rest::Ureq { home, response }) => {
+                let is_whole = transport::is_whole(home);
+                let reader = response.body_mut().as_reader();
+                body::receive(reader, is_whole, &self.client.lender, limit, delivered)
+            }
+        };
         let known = self.finish(answer);
         match ended {
             Ended::Whole => known.map_or(Ok(()), Err),
@@ -307,13 +372,20 @@ impl<'a> Exchange<'a> {
 
     /// Has ureq let go of the connection, and keeps it if it may serve another request. Says what the wire complained of.
     fn finish(&mut self, answer: Answer) -> Option<Failure> {
-        let Answer { home, response, .. } = answer;
-        drop(response);
-        let mut wire = self.welcome(&home)?;
+        let mut wire = match answer.rest {
+            Rest::Plain(wire) => {
+                self.absorb(&wire);
+                wire
+            }
+            Rest::Ureq { home, response } => {
+                drop(response);
+                self.welcome(&home)?
+            }
+        };
         let failure = wire.failure.take();
         if failure.is_none() && wire.is_reusable() {
             let origin = origin(self.url.as_ref().unwrap_or(&self.request.url));
-            self.client.pool.put(origin, wire.connection, Instant::now());
+            self.client.pool.put(origin, wire.into_connection(), Instant::now());
         }
         failure
     }
@@ -322,6 +394,11 @@ impl<'a> Exchange<'a> {
 /// Scheme, host and port as the URL has them: what tells connections apart.
 fn origin(url: &Url) -> &str {
     &url[..Position::BeforePath]
+}
+
+/// What a request line has: path and query.
+fn path(url: &Url) -> &str {
+    &url[Position::BeforePath..Position::AfterQuery]
 }
 
 /// A redirect's target without what never goes over the wire: a fragment, and credentials, which a server has no

@@ -36,6 +36,8 @@ pub(super) struct Head {
     /// Bytes of it, empty lines before it included.
     pub(super) len: usize,
     pub(super) framing: Framing,
+    /// HTTP/1.1, and Connection says keep-alive or is not there.
+    pub(super) keeps_alive: bool,
     pub(super) content_type: Option<String>,
     /// The value of the only Location; `Err` when several say different things.
     pub(super) location: Option<Result<Vec<u8>, ()>>,
@@ -81,7 +83,10 @@ pub(super) fn look(bytes: &[u8], from: usize, asked: Asked) -> Result<Option<Hea
 }
 
 /// Parses with room for `N` headers. The outer error is the parser's.
-fn parse<const N: usize>(bytes: &[u8], asked: Asked) -> Result<Result<Option<Head>, Failure>, httparse::Error> {
+fn parse<const N: usize>(
+    bytes: &[u8],
+    asked: Asked,
+) -> Result<Result<Option<Head>, Failure>, httparse::Error> {
     let mut headers = [httparse::EMPTY_HEADER; N];
     let mut response = httparse::Response::new(&mut headers);
     Ok(match response.parse(bytes)? {
@@ -135,6 +140,8 @@ fn judge(response: &httparse::Response<'_, '_>, len: usize, asked: Asked) -> Res
         version,
         len,
         framing: if has_body { framing } else { Framing::NoBody },
+        keeps_alive: version == HttpVersion::Http11
+            && values(headers, "connection").all(|value| value.eq_ignore_ascii_case(b"keep-alive")),
         content_type,
         location: location(headers),
         headers: asked

@@ -10,6 +10,7 @@ mod connection;
 mod error;
 mod exchange;
 mod head;
+mod plain;
 mod pool;
 mod redirect;
 mod resolver;
@@ -45,6 +46,7 @@ pub struct Client {
     agent: ureq::Agent,
     lender: buffers::Lender,
     pool: pool::Pool,
+    templates: plain::Templates,
     resolver: resolver::Resolver,
     tls: tls::Tls,
     verifies: bool,
@@ -63,6 +65,7 @@ impl Client {
             agent: agent(config),
             lender: buffers::Lender::default(),
             pool: pool::Pool::new(usize::try_from(config.concurrency.jobs).unwrap_or(usize::MAX).max(64)),
+            templates: plain::Templates::default(),
             resolver: resolver::Resolver::new(&config.connection, runtime),
             tls: tls::Tls::new(&config.connection, runtime)?,
             verifies: !config.connection.insecure,

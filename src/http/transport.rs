@@ -71,6 +71,11 @@ pub(super) struct Wire {
     pub(super) size_upload: u64,
     /// The request was begun.
     is_sending: bool,
+    /// The request went out without ureq; what ureq writes is swallowed.
+    is_asked: bool,
+    /// What ureq writes first is to be kept, and what that was.
+    keeps_written: bool,
+    written: Option<Vec<u8>>,
     /// Sending failed; the answer may have come before.
     send_error: Option<io::Error>,
     /// Any byte came.
@@ -104,6 +109,8 @@ pub(super) struct Terms {
     pub(super) is_head: bool,
     pub(super) tracer: Tracer,
     pub(super) logs_wire: bool,
+    /// What ureq writes is worth remembering.
+    pub(super) keeps_written: bool,
 }
 
 impl Wire {
@@ -132,6 +139,9 @@ impl Wire {
             size_body: 0,
             size_upload: 0,
             is_sending: false,
+            is_asked: false,
+            keeps_written: terms.keeps_written,
+            written: None,
             send_error: None,
             is_answered: false,
             failure: None,
@@ -148,6 +158,11 @@ impl Wire {
             && !self.is_dirty
             && self.send_error.is_none()
             && self.connection.is_drained()
+    }
+
+    /// Keeps the connection and gives up the rest.
+    pub(super) fn into_connection(self: Box<Wire>) -> Connection {
+        self.connection
     }
 
     fn fail(&mut self, failure: Failure) -> ureq::Error {
@@ -278,14 +293,14 @@ impl Wire {
                 });
             };
             let done = if self.partial.is_empty() {
-                self.take_head(buffer, count, 0)?
+                self.look_for_head(buffer, count, 0)?
             } else {
                 let from = self.partial.len();
                 self.partial.extend_from_slice(&buffer[..count]);
                 self.buffers.lender().take_back(buffer);
                 let whole = std::mem::take(&mut self.partial);
                 let end = whole.len();
-                self.take_head(whole, end, from)?
+                self.look_for_head(whole, end, from)?
             };
             if done {
                 return Ok(());
@@ -296,7 +311,7 @@ impl Wire {
 
     /// Looks for the final head in `buffer[..end]`, of which `from` bytes were looked at before. What is not whole is
     /// kept aside in its own size, so that slow heads do not hold large buffers.
-    fn take_head(&mut self, buffer: Vec<u8>, end: usize, from: usize) -> Result<bool, Failure> {
+    fn look_for_head(&mut self, buffer: Vec<u8>, end: usize, from: usize) -> Result<bool, Failure> {
         let (mut start, mut from) = (0, from);
         loop {
             let Some(head) = head::look(&buffer[start..end], from, self.asked)? else {
@@ -436,17 +451,70 @@ impl Wire {
         Ok(written > 0)
     }
 
+    /// Sends a whole request that has no body and waits for the head of the answer, without ureq.
+    pub(super) fn ask(&mut self, request: &[u8]) -> Result<(), Failure> {
+        self.watch.sending(self.connection.is_tls());
+        let sent = self.connection.send_all(request, &self.slot, self.limits.total_at);
+        self.note_sent(sent)?;
+        self.is_asked = true;
+        self.watch.enter(Phase::Wait);
+        self.read_head()
+    }
+
+    /// The head that `ask` waited for.
+    pub(super) fn seen_head(&self) -> Option<&Head> {
+        self.head.as_ref()
+    }
+
+    /// Takes the head for an answer that is read without ureq.
+    pub(super) fn take_head(&mut self) -> Option<Head> {
+        if let Some(head) = &self.head {
+            self.buffers.input_consume(head.len);
+        }
+        self.head.take()
+    }
+
+    /// Reads a body of known length to its end without ureq, counting it into `delivered`.
+    pub(super) fn read_plain_body(&mut self, limit: Option<u64>, delivered: &mut u64) -> Result<(), Failure> {
+        loop {
+            let count = self.buffers.input().len();
+            self.buffers.input_consume(count);
+            *delivered += count as u64;
+            super::body::check_delivered(*delivered, limit)?;
+            if matches!(self.reading, Reading::Done) {
+                self.asked_open = true;
+                return Ok(());
+            }
+            self.read_body()?;
+        }
+    }
+
+    /// The request that ureq wrote, when it was asked to be kept.
+    pub(super) fn take_written(&mut self) -> Option<Vec<u8>> {
+        self.written.take()
+    }
+
     fn send(&mut self, amount: usize) -> Result<(), Failure> {
-        if !self.is_sending {
+        if self.is_asked {
+            // The answer is here already: ureq writes the request once more only to judge the answer.
+            self.buffers.release_output();
+            return Ok(());
+        }
+        if self.is_sending {
+            self.size_upload += amount as u64;
+        } else {
             self.is_sending = true;
             self.watch.sending(self.connection.is_tls());
             self.log_sent(amount);
-        } else {
-            self.size_upload += amount as u64;
+            self.written = self.keeps_written.then(|| self.buffers.sent(amount).to_vec());
         }
         let bytes = self.buffers.sent(amount);
         let sent = self.connection.send_all(bytes, &self.slot, self.limits.total_at);
         self.buffers.release_output();
+        self.note_sent(sent)
+    }
+
+    fn note_sent(&mut self, sent: io::Result<()>) -> Result<(), Failure> {
         match sent {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(self.total_late()),
@@ -574,8 +642,12 @@ thread_local! {
     static NEXT: RefCell<Option<Patched>> = const { RefCell::new(None) };
 }
 
-/// Gives ureq's next call on this thread its wire.
-pub(super) fn hand_over(wire: Box<Wire>, home: &Home) {
+/// Gives ureq's next call on this thread its wire. A head that has been read already is at home from the start.
+pub(super) fn hand_over(mut wire: Box<Wire>, home: &Home) {
+    if let Some(head) = wire.head.take() {
+        let mut home = at(home);
+        (home.head, home.is_whole) = (Some(head), matches!(wire.reading, Reading::Done));
+    }
     NEXT.set(Some(Patched { wire: Some(wire), home: Arc::clone(home) }));
 }
 
