@@ -1,1 +1,20 @@
 //! All product tests: one binary, one link. The modules are the features.
+
+mod support;
+
+mod connect;
+mod demo;
+mod exit;
+mod framing;
+mod head;
+mod json;
+mod limits;
+mod list;
+mod modes;
+mod names;
+mod redirect;
+mod signals;
+mod text;
+mod tidy;
+mod tls;
+mod workshop;

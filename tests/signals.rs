@@ -1,0 +1,153 @@
+//! Signals, closed pipes and few descriptors: how a run ends before its time, or does not.
+//!
+//! Knows the process from outside. Refuses to wait for anything but what it has seen happen.
+
+use crate::support::Greenfetch;
+use crate::support::expectation::parse_records;
+use crate::support::origin::Origin;
+use crate::support::running::Running;
+use crate::support::script::{Gate, Script, Steps as _};
+use crate::support::table::came_to;
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+fn origin() -> Origin {
+    Origin::start().script("/ok", Script::ok("hello")).script("/silent", Script::nothing().then_hang())
+}
+
+/// A run that has one result and so many URLs that wait for ever.
+fn pending(origin: &Origin, n: usize, mode: &str, args: &[&str]) -> (Running, String) {
+    let urls = std::iter::once(origin.url("/ok")).chain((0..n).map(|_| origin.url("/silent")));
+    let jobs = (n + 1).to_string();
+    let asked_before = origin.requests("/silent");
+    let chain = Greenfetch::new().args(["--mode", mode, "-m", "0", "-j", &jobs]).args(args.iter().copied());
+    let mut running = chain.list(urls).spawn();
+    let line = running.next_stdout_line().expect("the first result");
+    origin.wait_for_requests("/silent", asked_before + n);
+    (running, line)
+}
+
+#[test]
+fn a_signal_cancels_what_is_pending_and_keeps_what_is_done() {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        for mode in ["coroutines", "threads"] {
+            let origin = origin();
+            let (running, line) = pending(&origin, 5, mode, &[]);
+            assert_eq!(line, format!("5 bytes received from {}.", origin.url("/ok")));
+            running.signal(signal);
+            let finished = running.finish();
+            assert_eq!(finished.signal, Some(signal), "{}", finished.story);
+            let cancelled = finished.stderr.lines().filter(|line| line.contains(": cancelled (wait): "));
+            assert_eq!(cancelled.count(), 5, "{}", finished.story);
+            assert_eq!(finished.stdout.lines().count(), 1, "{}", finished.story);
+        }
+    }
+}
+
+#[test]
+fn a_signal_ends_a_run_one_after_another_too() {
+    let origin = origin();
+    let urls = [origin.url("/ok"), origin.url("/silent"), origin.url("/silent")];
+    let running = Greenfetch::new().args(["--sync", "-m", "0"]).list(urls).spawn();
+    origin.wait_for_requests("/silent", 1);
+    running.signal(libc::SIGINT);
+    let finished = running.finish();
+    assert_eq!(finished.signal, Some(libc::SIGINT), "{}", finished.story);
+    assert!(finished.stderr.contains("list:2: "), "{}", finished.story);
+    assert_eq!(origin.requests("/silent"), 1, "nothing is started any more");
+}
+
+#[test]
+fn every_entry_taken_up_has_one_record_though_a_signal_came() {
+    let origin = origin();
+    let (running, _) = pending(&origin, 200, "coroutines", &["--json"]);
+    running.signal(libc::SIGINT);
+    let finished = running.finish();
+    assert_eq!(finished.signal, Some(libc::SIGINT), "{}", finished.story);
+    let records = parse_records(&finished.stdout);
+    assert_eq!(records.len(), 201, "{}", finished.story);
+    assert!(records.iter().enumerate().all(|(n, record)| record["urlnum"] == n));
+    assert_eq!(came_to(&records[0]), "pass 5");
+    assert!(records[1..].iter().all(|record| record["outcome"] == "cancelled"));
+    assert!(finished.stderr.lines().count() < 60, "as many lines as one reads: {}", finished.story);
+}
+
+/// The first cannot come to its end, as nobody reads its results; the second does not care.
+#[test]
+fn a_second_interrupt_quits_at_once() {
+    const LONG: usize = 8000;
+    let origin = origin();
+    let long = origin.url(&format!("/ok?{}", "x".repeat(LONG)));
+    // Together more than a pipe holds.
+    let urls = (0..5).map(|_| origin.url("/silent")).chain((0..40).map(|_| long.clone()));
+    let running = Greenfetch::new().args(["-m", "0", "-j", "100"]).list(urls).spawn();
+    origin.wait_for_requests("/silent", 5);
+    origin.wait_for_requests("/ok", 40);
+    running.signal(libc::SIGINT);
+    origin.wait_for_departures(5);
+    running.signal(libc::SIGINT);
+    running.wait_unread();
+    let finished = running.finish();
+    assert_eq!(finished.signal, Some(libc::SIGINT), "{}", finished.story);
+    assert!(finished.stdout.len() < 40 * LONG, "it did not wait for its reader");
+}
+
+#[test]
+fn usr1_tells_what_is_parked_and_the_run_goes_on() {
+    for mode in ["coroutines", "threads", "sync"] {
+        let gate = Gate::new();
+        let origin =
+            Origin::start().script("/parked", Script::nothing().wait_for(&gate).then(OK).keep_alive());
+        let running = Greenfetch::new().args(["--mode", mode]).list([origin.url("/parked")]).spawn();
+        origin.wait_for_requests("/parked", 1);
+        running.signal(libc::SIGUSR1);
+        running.wait_for_stderr(&origin.url("/parked"));
+        gate.open();
+        let finished = running.finish();
+        assert_eq!(finished.status, Some(0), "{}", finished.story);
+        assert!(finished.stderr.contains("wait"), "{}", finished.story);
+        assert_eq!(finished.stdout, format!("2 bytes received from {}.\n", origin.url("/parked")));
+    }
+}
+
+#[test]
+fn usr1_tells_of_twenty_and_counts_the_rest() {
+    let origin = origin();
+    let (running, _) = pending(&origin, 50, "coroutines", &[]);
+    running.signal(libc::SIGUSR1);
+    running.wait_for_stderr(&origin.url("/silent"));
+    running.signal(libc::SIGTERM);
+    let finished = running.finish();
+    let told = finished.stderr.lines().filter(|line| line.contains("/silent") && !line.contains("cancelled"));
+    assert!((1..=20).contains(&told.count()), "{}", finished.story);
+    assert!(finished.stderr.contains("50"), "{}", finished.story);
+}
+
+#[test]
+fn few_descriptors_make_a_run_slower_not_worse() {
+    for mode in ["coroutines", "threads"] {
+        let origin = origin();
+        Greenfetch::new()
+            .args(["--mode", mode, "-j", "100"])
+            .list((0..120).map(|_| origin.url("/ok")))
+            .descriptors(40)
+            .stdout("5 bytes received from {origin}/ok.\n".repeat(120))
+            .any_stderr()
+            .status(0);
+        assert!(origin.most_in_flight() < 40);
+    }
+}
+
+/// Each of 30 answers waits for the gate, and no more than that are ever asked for: the run does not spin, it waits.
+#[test]
+fn few_descriptors_and_slow_answers_still_reach_the_end() {
+    let gate = Gate::new();
+    let origin = Origin::start().script("/", Script::nothing().wait_for(&gate).then(OK).then_fin());
+    let running =
+        Greenfetch::new().args(["-j", "100"]).list((0..100).map(|_| origin.url("/"))).descriptors(40).spawn();
+    origin.wait_for_requests("/", 5);
+    gate.open();
+    let finished = running.finish();
+    assert_eq!(finished.status, Some(0), "{}", finished.story);
+    assert_eq!(finished.stdout.lines().count(), 100, "{}", finished.story);
+}

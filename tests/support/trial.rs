@@ -1,0 +1,71 @@
+//! The two halves of a chain that no test sees: how a run is set up, and how it is judged.
+
+use super::*;
+
+impl Greenfetch {
+    /// Starts it in one mode.
+    pub(super) fn start(&self, mode: Mode) -> Running {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        for (name, bytes) in &self.files {
+            std::fs::write(dir.path().join(name), bytes).expect("a temporary file");
+        }
+        let args = self.command_line(mode);
+        let words: Vec<_> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+        let said = format!("greenfetch {}", words.join(" "));
+        let mut command = self.program();
+        command.args(args).current_dir(dir.path()).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.stdin(match self.input {
+            Input::Nothing => Stdio::null(),
+            Input::Bytes(_) | Input::Open => Stdio::piped(),
+        });
+        command.stdout(self.output()).stderr(Stdio::piped());
+        let bytes = if let Input::Bytes(bytes) = &self.input { Some(bytes.clone()) } else { None };
+        Running::start(command, said, bytes, dir)
+    }
+
+    fn command_line(&self, mode: Mode) -> Vec<OsString> {
+        let quiet: Mode = if self.is_quiet { &["-q"] } else { &[] };
+        let ours = mode.iter().chain(quiet).map(OsString::from);
+        self.args.iter().cloned().chain(ours).chain(self.operands.iter().cloned()).collect()
+    }
+
+    fn program(&self) -> Command {
+        let greenfetch = env!("CARGO_BIN_EXE_greenfetch");
+        let Some(n) = self.n_descriptors else { return Command::new(greenfetch) };
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!("ulimit -n {n} && exec \"$0\" \"$@\""), greenfetch]);
+        command
+    }
+
+    fn output(&self) -> Stdio {
+        let path = match &self.output {
+            Output::Heard => return Stdio::piped(),
+            Output::Unread => return std::io::pipe().expect("a pipe").1.into(),
+            Output::File(path) => path,
+        };
+        let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).open(path);
+        file.expect("a file to write to").into()
+    }
+
+    /// Panics with the whole story when something is not as it should be.
+    pub(super) fn judge(&self, finished: &Finished, end: (Option<i32>, Option<i32>), dir: &Path) {
+        let mut complaints = Vec::new();
+        for (name, text, expectations) in
+            [("stdout", &finished.stdout, &self.stdout), ("stderr", &finished.stderr, &self.stderr)]
+        {
+            let settled = settle(text, dir);
+            let found = expectations.iter().filter_map(|expectation| {
+                let text = if expectation.wants_it_raw() { text } else { &settled };
+                expectation.complaint(text, self.is_ordered)
+            });
+            let found = found.chain(blemish(text, self.is_coloured));
+            complaints.extend(found.map(|text| format!("{name}: {text}")));
+        }
+        if (finished.status, finished.signal) != end {
+            complaints.push(format!("expected the status and signal {end:?}"));
+        }
+        assert!(complaints.is_empty(), "{}\n{}", complaints.join("\n"), finished.story);
+    }
+}

@@ -1,0 +1,214 @@
+//! Certificates, handshakes and ends of TLS connections (reliability: TLS).
+//!
+//! Knows what is wrong with each certificate of `fixtures/certs`. Refuses to trust any root but the one it names.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::support::Greenfetch;
+use crate::support::origin::{Origin, TlsOrigin};
+use crate::support::script::{Script, Steps as _};
+use crate::support::table::Table;
+use crate::support::wire::certificate;
+
+fn quickly() -> Greenfetch {
+    Greenfetch::new().args(["-m", "20"]).cacert(certificate("ca")).in_every_mode()
+}
+
+const BAD: [&str; 8] = [
+    "expired",
+    "not-yet-valid",
+    "wrong-name",
+    "cn-only",
+    "unknown-ca",
+    "no-middle",
+    "self-signed",
+    "leaf-as-ca",
+];
+
+fn bad_origins() -> HashMap<&'static str, Origin> {
+    BAD.into_iter().map(|name| (name, TlsOrigin::start(name).script("/", Script::ok("hello")))).collect()
+}
+
+#[test]
+fn a_certificate_that_cannot_be_trusted_is_tls() {
+    let origins = bad_origins();
+    let good = TlsOrigin::start("localhost").script("/", Script::ok("hello"));
+    let mut table = Table::new(good);
+    for name in BAD {
+        table = table.url(&origins[name].url("/"), "tls (tls)");
+    }
+    table.row("/good", Script::ok("hello"), "pass 5").run(quickly);
+    assert!(
+        BAD.iter().all(|name| origins[name].requests("/") == 0),
+        "nothing is sent to whom one does not trust"
+    );
+}
+
+#[test]
+fn the_message_says_what_is_wrong_with_a_certificate() {
+    let origins = bad_origins();
+    let kinds = ["expired", "not-yet-valid", "wrong-name", "unknown-ca"];
+    let messages: Rc<RefCell<Vec<String>>> = Rc::default();
+    let seen = messages.clone();
+    Greenfetch::new()
+        .cacert(certificate("ca"))
+        .list(kinds.iter().map(|name| origins[name].url("/")))
+        .json(move |records| {
+            let message = |record: &serde_json::Value| record["error"]["message"].to_string();
+            seen.borrow_mut().extend(records.iter().map(message));
+            assert!(records.iter().all(|record| record["tls"]["verified"] == false), "{records:?}");
+        })
+        .any_stderr()
+        .status(1);
+    let mut messages = messages.borrow().clone();
+    assert!(messages[0].contains("expired"), "{messages:?}");
+    messages.sort();
+    messages.dedup();
+    assert_eq!(messages.len(), kinds.len(), "each has words of its own: {messages:?}");
+}
+
+#[test]
+fn insecure_trusts_everybody_and_says_so() {
+    let origins = bad_origins();
+    Greenfetch::new()
+        .args(["-k"])
+        .list(BAD.iter().map(|name| origins[name].url("/")))
+        .in_every_mode()
+        .stdout("5 bytes received from {tls}/.\n".repeat(BAD.len()))
+        .stderr_has("warning")
+        .status(0);
+}
+
+#[test]
+fn names_and_addresses_of_a_certificate_are_all_good() {
+    let origin = TlsOrigin::start("localhost").script("/", Script::ok("hello"));
+    let port = origin.addr().port();
+    let urls: Vec<String> =
+        ["127.0.0.1", "localhost", "a.test"].map(|host| origin.url_as("https", host, "/")).into();
+    let resolve = format!("a.test:{port}:127.0.0.1");
+    Greenfetch::new()
+        .args(["-4", "--resolve", &resolve])
+        .cacert(certificate("ca"))
+        .list(&urls)
+        .in_every_mode()
+        .json(|records| {
+            for record in records {
+                assert_eq!(record["outcome"], "pass", "{record}");
+                assert_eq!(record["tls"]["verified"], true);
+                assert_eq!(record["tls"]["version"], "TLSv1.3");
+                assert!(record["tls"]["cipher"].is_string());
+                assert!(record["time_appconnect"].as_f64() >= record["time_connect"].as_f64());
+            }
+        })
+        .stderr("")
+        .status(0);
+}
+
+#[test]
+fn roots_come_from_the_environment_as_everywhere() {
+    let origin = TlsOrigin::start("localhost").script("/", Script::ok("hello"));
+    let run = |root: &str| {
+        Greenfetch::new().env("SSL_CERT_FILE", certificate(root)).list([origin.url("/")]).in_every_mode()
+    };
+    run("ca").stdout("5 bytes received from {tls}/.\n").stderr("").status(0);
+    run("other-ca").stdout("").stderr_has("list:1: {tls}/: tls (tls): ").status(1);
+}
+
+#[test]
+fn what_is_no_handshake_is_tls() {
+    // An alert: fatal, protocol_version.
+    let alert = b"\x15\x03\x01\x00\x02\x02\x46";
+    // A ServerHello of TLS 1.0: version, 32 random bytes, no session, a CBC suite, no compression.
+    let mut tls10 = b"\x16\x03\x01\x00\x2a\x02\x00\x00\x26\x03\x01".to_vec();
+    tls10.extend([7; 32]);
+    tls10.extend(b"\x00\x00\x2f\x00");
+    let noise = vec![0xa5_u8; 4096];
+    Table::new(TlsOrigin::start("localhost"))
+        .row_as(
+            "https",
+            "/plain-http",
+            "HTTP/1.1 400 Bad Request\r\n\r\n".then_fin().on_connect(),
+            "tls (tls)",
+        )
+        .row("/noise", noise.as_slice().then_fin().on_connect(), "tls (tls)")
+        .row("/alert", alert.then_fin().on_connect(), "tls (tls)")
+        .row("/tls-1.0", tls10.as_slice().then_fin().on_connect(), "tls (tls)")
+        .row("/fin", Script::nothing().then_fin().on_connect(), "tls (tls) | closed (tls)")
+        .row("/rst", Script::nothing().then_rst().on_connect(), "tls | closed")
+        .row("/half-flight-fin", Script::flight(300).then_fin().on_connect(), "tls (tls) | closed (tls)")
+        .row("/good", Script::ok("hello"), "pass 5")
+        .run(quickly);
+}
+
+#[test]
+fn a_server_that_speaks_http_alone_is_tls_and_nothing_is_sent() {
+    let origin = Origin::start().script("/", Script::ok("hello"));
+    Table::new(TlsOrigin::start("localhost"))
+        .url(&origin.url_as("https", "127.0.0.1", "/"), "tls (tls) | timeout (tls)")
+        .run(|| Greenfetch::new().args(["-m", "0.5"]).cacert(certificate("ca")).in_every_mode());
+    assert_eq!(origin.requests("/"), 0);
+}
+
+#[test]
+fn http_on_a_tls_port_is_no_http() {
+    let origin = TlsOrigin::start("localhost");
+    Table::new(Origin::start())
+        .url(&origin.url_as("http", "127.0.0.1", "/"), "protocol (receive)")
+        .run(quickly);
+}
+
+#[test]
+fn a_handshake_that_stops_is_a_timeout_of_tls() {
+    Table::new(TlsOrigin::start("localhost"))
+        .row("/never", Script::nothing().then_hang().on_connect(), "timeout (tls)")
+        .row("/half", Script::flight(300).then_hang().on_connect(), "timeout (tls)")
+        .row("/good", Script::ok("hello"), "pass 5")
+        .run(|| Greenfetch::new().args(["-m", "1"]).cacert(certificate("ca")).in_every_mode_but_sync());
+}
+
+#[test]
+fn more_certificates_than_anybody_needs_are_no_trap() {
+    let many = TlsOrigin::start_with("localhost", "other-ca", 40).script("/", Script::ok("hello"));
+    let too_many = TlsOrigin::start_with("localhost", "other-ca", 400).script("/", Script::ok("hello"));
+    Table::new(TlsOrigin::start("expired"))
+        .url(&many.url("/"), "pass 5 | tls (tls)")
+        .url(&too_many.url("/"), "pass 5 | tls (tls)")
+        .row("/certain-failure", Script::ok("x"), "tls (tls)")
+        .run(quickly);
+}
+
+/// In TLS 1.3 the refusal comes after the client's handshake is done.
+#[test]
+fn a_client_certificate_that_is_demanded_and_missing_is_tls() {
+    let origin = TlsOrigin::start_demanding("localhost").script("/", Script::ok("hello"));
+    Table::new(Origin::start()).url(&origin.url("/"), "tls | closed").run(quickly);
+    assert_eq!(origin.requests("/"), 0);
+}
+
+#[test]
+fn an_end_without_close_notify_is_a_cut_unless_the_body_was_whole() {
+    let cut = |script: Script| script.then_fin().without_close_notify();
+    Table::new(TlsOrigin::start("localhost"))
+        .row("/length", cut("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n".then("hello")), "pass 5")
+        .row(
+            "/chunks",
+            cut("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".then("1\r\na\r\n0\r\n\r\n")),
+            "pass 1",
+        )
+        .row("/open-cut", cut("HTTP/1.1 200 OK\r\n\r\n".then("hello")), "closed (receive)")
+        .row("/open-meant", "HTTP/1.1 200 OK\r\n\r\n".then("hello").then_fin(), "pass 5")
+        .row("/short", cut("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n".then("hello")), "closed (receive)")
+        .row("/rst", "HTTP/1.1 200 OK\r\n\r\n".then("hello").then_rst(), "closed (receive)")
+        .row("/no-answer", Script::nothing().then_fin(), "closed (wait)")
+        .run(quickly);
+}
+
+#[test]
+fn a_large_body_comes_whole_over_tls() {
+    Table::new(TlsOrigin::start("localhost"))
+        .row("/", Script::ok(vec![b'x'; 3 << 20]), "pass 3145728")
+        .row("/open", "HTTP/1.1 200 OK\r\n\r\n".then_bytes(1 << 20).then_fin(), "pass 1048576")
+        .run(quickly);
+}
