@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cli::{self, Command, DemoCommand, Environment, HelpTopic};
-use crate::config::{Config, Verbosity};
+use crate::config::{Config, Operand, Verbosity};
+use crate::demo;
 use crate::engine::{Engine, Message, Orders, Parts};
 use crate::event::{RunInfo, Stop};
 use crate::exit::{ExitStatus, SIGPIPE, TABLE, exit_status};
@@ -138,6 +139,20 @@ fn print(text: &str) -> ExitStatus {
     }
 }
 
-fn demo(_command: DemoCommand, _environment: &Environment<'_>) -> Result<ExitStatus, String> {
-    Ok(ExitStatus::Pass)
+/// `demo`: the origin alone, or a run against one in a child process, so that it does not share the worker.
+fn demo(command: DemoCommand, environment: &Environment<'_>) -> Result<ExitStatus, String> {
+    match command {
+        DemoCommand::Serve(addr) => {
+            // A parent that does not read where we are has gone away; its end is seen elsewhere.
+            let announce = |addr| _ = print(&format!("{}\n", demo::announcement(addr)));
+            demo::serve(addr, announce)
+                .map_err(|error| format!("greenfetch: demo --serve {addr}: {error}"))?;
+            Ok(ExitStatus::Pass)
+        }
+        DemoCommand::Fetch(mut config) => {
+            let origin = demo::Child::start().map_err(|error| format!("greenfetch: demo: {error}"))?;
+            config.operands = demo::list(origin.addr()).into_iter().map(Operand::Url).collect();
+            run(&config, streams(environment)).map_err(|refused| refused.to_string())
+        }
+    }
 }

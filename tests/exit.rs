@@ -51,7 +51,6 @@ fn a_wrong_command_line_is_two_and_fetches_nothing() {
         vec!["-j", "-1"],
         vec!["--rate", "5"],
         vec!["--rate", "5/h"],
-        vec!["--rate", "0/s"],
         vec!["--mode", "fast"],
         vec!["--sync", "--mode", "threads"],
         vec!["--sync", "-j", "5"],

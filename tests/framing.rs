@@ -130,16 +130,24 @@ fn without_a_length_the_body_ends_with_the_connection() {
 #[test]
 fn a_status_without_a_body_is_not_waited_on() {
     Table::new(Origin::start())
-        .row("/204", "HTTP/1.1 204 No Content\r\n\r\n".then_hang(), "pass 0")
-        .row("/204-body", "HTTP/1.1 204 No Content\r\n\r\nhello".then_hang(), "pass 0")
-        .row("/204-length", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n".then_hang(), "pass 0")
+        .row("/204", "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n".then_hang(), "pass 0")
+        .row("/204-body", "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\nhello".then_hang(), "pass 0")
+        .row(
+            "/204-length",
+            "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\nConnection: close\r\n\r\n".then_hang(),
+            "pass 0",
+        )
         .row(
             "/204-chunked",
-            "HTTP/1.1 204 N\r\nTransfer-Encoding: chunked\r\n\r\n".then_hang(),
+            "HTTP/1.1 204 N\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n".then_hang(),
             "pass 0 | protocol",
         )
-        .row("/304", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n".then_hang(), "pass 0")
-        .row("/304-body", "HTTP/1.1 304 Not Modified\r\n\r\nhello".then_hang(), "pass 0")
+        .row(
+            "/304",
+            "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nConnection: close\r\n\r\n".then_hang(),
+            "pass 0",
+        )
+        .row("/304-body", "HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\nhello".then_hang(), "pass 0")
         .row("/refused", Script::status(500), "status")
         .run(quickly);
 }
@@ -147,10 +155,22 @@ fn a_status_without_a_body_is_not_waited_on() {
 #[test]
 fn a_head_has_no_body_whatever_it_says() {
     Table::new(Origin::start())
-        .row("/length", "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n".then_hang(), "pass 0")
-        .row("/body", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello".then_hang(), "pass 0")
-        .row("/chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".then_hang(), "pass 0")
-        .row("/no-length", "HTTP/1.1 200 OK\r\n\r\n".then_hang(), "pass 0")
+        .row(
+            "/length",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\nConnection: close\r\n\r\n".then_hang(),
+            "pass 0",
+        )
+        .row(
+            "/body",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello".then_hang(),
+            "pass 0",
+        )
+        .row(
+            "/chunked",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n".then_hang(),
+            "pass 0",
+        )
+        .row("/no-length", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".then_hang(), "pass 0")
         .run(|| quickly().args(["-I"]));
 }
 

@@ -85,7 +85,7 @@ fn control_characters_of_a_server_never_reach_the_terminal() {
 
 #[test]
 fn the_wire_log_escapes_and_masks_too() {
-    let origin = Origin::start().script("/", with("A: \x1b[31m\r\nSet-Cookie: id=hunter2\r\n"));
+    let origin = Origin::start().script("/", with("A: \u{9b}31m\r\nSet-Cookie: id=hunter2\r\n"));
     Greenfetch::new()
         .args(["-vv", "-u", "me:hunter2", "-H", "Cookie: id=hunter2"])
         .list([origin.url("/")])

@@ -131,7 +131,7 @@ fn the_record_of_a_pass() {
                 assert_eq!(record[field], value, "{field} of {record}");
             }
             assert_eq!(record["scheme"].as_str().map(str::to_lowercase).as_deref(), Some("http"));
-            assert_eq!(record["size_header"], 65);
+            assert_eq!(record["size_header"], 64);
             assert_times(record);
         })
         .stderr("")

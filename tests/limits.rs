@@ -164,7 +164,7 @@ fn fail_fast_cancels_the_rest() {
     Greenfetch::new()
         .args(["--fail-fast", "-j", "10"])
         .list(std::iter::once(origin.url("/404")).chain(silent()))
-        .in_every_mode()
+        .in_every_mode_but_sync()
         .json(|records| {
             assert_eq!(records[0]["error"]["class"], "status");
             assert!(records[1..].iter().all(|record| record["outcome"] == "cancelled"), "{records:?}");

@@ -33,7 +33,7 @@ const DOORS: &[Door] = &[
     Door { words: &["signal_hook::"], places: &["signal.rs"], instead: "signals arrive as messages" },
     Door {
         words: &["Instant::now"],
-        places: &["engine.rs", "run.rs", "http/", "runtime/", "demo/"],
+        places: &["engine/", "run.rs", "signal.rs", "http/", "runtime/", "demo/", "record/samples.rs"],
         instead: "take `now` as an argument, so that a table can test it",
     },
     Door { words: &["SystemTime::now"], places: &["record.rs"], instead: "use record::wall_now" },

@@ -147,6 +147,9 @@ fn certificate_word(error: &CertificateError) -> String {
 pub(super) fn from_ureq(error: &ureq::Error, phase: Phase) -> Failure {
     use ureq::Error;
     match error {
+        Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Failure::new(Class::Closed, phase, "ended before the response was over")
+        }
         Error::Io(error) => broken(error, phase, "before the response was over"),
         Error::Protocol(error) => Failure::new(Class::Protocol, phase, error.to_string()),
         Error::BadUri(text) => {

@@ -15,7 +15,8 @@ use super::error::{self, Limit};
 use super::head::Head;
 use super::resolver::Resolution;
 use super::stopwatch::Stopwatch;
-use super::transport::{self, Home, Terms, TimeLimits, Wire};
+use super::transport::{self, Home};
+use super::wire::{Terms, TimeLimits, Wire};
 use super::{Client, Tracer, note_hop, plain, redirect};
 use crate::outcome::{Class, Failure, Phase};
 use crate::request::{Header, Method, Request};
@@ -92,6 +93,7 @@ impl<'a> Exchange<'a> {
 
     /// Sends this hop's request and waits for the head of the answer. A connection that was used before may have been
     /// closed by the server just then: when not a byte of an answer came, a fresh one is tried once (RFC 9112 §9.3.1).
+    /// So it is when what came is no head at all: then it is what a server sent too much behind the answer before.
     pub(super) fn ask(&mut self) -> Result<Answer, Failure> {
         let connection = match self.reuse() {
             Some(connection) => connection,
@@ -109,7 +111,9 @@ impl<'a> Exchange<'a> {
     }
 
     fn may_send_again(&self, lost: &Lost) -> bool {
-        !lost.is_answered && lost.failure.class == Class::Closed && self.method.is_idempotent()
+        let is_stale = !lost.is_answered && lost.failure.class == Class::Closed;
+        let is_dirty = self.response.status.is_none() && lost.failure.class == Class::Protocol;
+        (is_stale || is_dirty) && self.method.is_idempotent()
     }
 
     fn reuse(&mut self) -> Option<Connection> {
@@ -338,7 +342,7 @@ impl<'a> Exchange<'a> {
         note_hop(self.response, self.tracer, from, status, &next);
         self.response.method = Some(self.method.clone());
         self.response.url_effective = Some(next.clone());
-        (self.response.tls, self.response.content_type) = (None, None);
+        (self.response.status, self.response.tls, self.response.content_type) = (None, None, None);
         self.url = Some(next);
         self.watch.begin_hop();
         Ok(())

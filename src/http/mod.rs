@@ -12,11 +12,13 @@ mod exchange;
 mod head;
 mod plain;
 mod pool;
+mod reading;
 mod redirect;
 mod resolver;
 mod stopwatch;
 mod tls;
 mod transport;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -33,7 +35,7 @@ use crate::response::{Hop, Response};
 use crate::runtime::{Runtime, Slot};
 
 /// Who is told of what happens on the way; `None` tells nobody.
-pub type Tracer = transport::Tracer;
+pub type Tracer = wire::Tracer;
 
 /// Does one attempt at a request: the client in the product, a table in tests.
 pub trait Fetch: Send + Sync {

@@ -160,7 +160,7 @@ mod tests {
             "greenfetch: fixtures/lists/nul.txt is no text, its first line has a NUL",
             "fixtures/lists/errors.txt:2:23: a word after the URL\n",
             "fixtures/lists/errors.txt:4:1: a word before the URL that is no method\n",
-            "fixtures/lists/errors.txt:5:22: mirrors separated by a tab",
+            "fixtures/lists/errors.txt:5:22: TAB-separated mirrors",
             "fixtures/lists/errors.txt:6:1: @defaults is not in this version\n",
             "<args>:4:11: a blank in a URL\n",
             "greenfetch: 5 errors in the list: nothing was fetched",

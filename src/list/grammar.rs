@@ -176,12 +176,7 @@ fn are_mirrors(line: &str, first: &Word<'_>, second: &Word<'_>) -> bool {
 }
 
 fn mirrors<'a>(line: &'a str, second: &Word<'a>) -> Line<'a> {
-    fault(
-        line,
-        second,
-        "mirrors separated by a tab, as aria2 has them, are not taken",
-        "write one URL a line",
-    )
+    fault(line, second, "TAB-separated mirrors, as aria2 has them, are not taken", "write one URL a line")
 }
 
 fn directive<'a>(line: &'a str, word: &Word<'a>) -> Line<'a> {
@@ -320,9 +315,9 @@ mod tests {
             ),
             ("GET https://a/ b", "b", "a word after the URL", "%20"),
             ("https://a/ https://b/", "https://b/", "a word after the URL", "%20"),
-            ("https://a/\thttps://b/", "https://b/", "mirrors separated by a tab", "one URL a line"),
-            ("https://a/ \tftp://b/", "ftp://b/", "mirrors separated by a tab", "one URL a line"),
-            ("ftp://a/\thttps://b/", "https://b/", "mirrors separated by a tab", "one URL a line"),
+            ("https://a/\thttps://b/", "https://b/", "TAB-separated mirrors", "one URL a line"),
+            ("https://a/ \tftp://b/", "ftp://b/", "TAB-separated mirrors", "one URL a line"),
+            ("ftp://a/\thttps://b/", "https://b/", "TAB-separated mirrors", "one URL a line"),
             ("get https://a/", "get", "a word before the URL that is no method", "write GET"),
             ("M-SEARCH https://a/", "M-SEARCH", "a word before the URL", "letters A to Z"),
             ("- https://a/", "-", "a word before the URL", "letters A to Z"),

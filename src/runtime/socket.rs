@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use may::io::{CoIo, WaitIo};
@@ -17,9 +18,19 @@ use super::sys::{self, Interest};
 /// The bit that may sets when somebody called a waker; the others are epoll's.
 const WAKER_BIT: usize = 0x8000_0000;
 
+/// What epoll says of a descriptor whose other end is done, or that is broken.
+const ENDED: usize = (libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) as usize;
+
+/// What it says of one that has something to read, an end included.
+const READABLE: usize = libc::EPOLLIN as usize | ENDED;
+
 /// A connected stream that never blocks by itself: `recv` and `send` say `WouldBlock`, `wait_…` waits.
 pub struct Socket {
     watched: Watched,
+    /// The wait for the connect or for room saw that there is something to read. The selector does not tell it twice.
+    saw_readable: AtomicBool,
+    /// A wait saw that the other end is done, perhaps together with its last bytes. That is not told twice either.
+    saw_end: AtomicBool,
 }
 
 enum Watched {
@@ -60,30 +71,32 @@ impl Watched {
         }
     }
 
-    /// Waits until the descriptor may be ready.
-    fn wait(&self, slot: &Slot, interest: Interest, until: Option<Instant>) -> Wake {
+    /// Waits until the descriptor may be ready. With `Woken` come the selector's flags, 0 in a thread, where the next
+    /// wait asks anew anyway.
+    fn wait(&self, slot: &Slot, interest: Interest, until: Option<Instant>) -> (Wake, usize) {
         match self {
             Watched::Coroutine(io) => wait_parked(io, slot, until),
-            Watched::Thread(fd) => wait_blocked(fd, slot, interest, until),
+            Watched::Thread(fd) => (wait_blocked(fd, slot, interest, until), 0),
         }
     }
 }
 
 /// Parks the coroutine until the selector saw something happen to the descriptor. Edge-triggered, so whatever happened
 /// since the last wait ends this one at once, and callers must take all there is before they wait again.
-fn wait_parked(io: &CoIo<OwnedFd>, slot: &Slot, until: Option<Instant>) -> Wake {
+fn wait_parked(io: &CoIo<OwnedFd>, slot: &Slot, until: Option<Instant>) -> (Wake, usize) {
     slot.shared.assert_on_worker();
     *slot.parking() = Parking::Descriptor(io.waker());
     slot.shared.expect_wake_at(slot.index, until);
     let wake = loop {
         if slot.is_stopped() {
-            break Wake::Stopped;
+            break (Wake::Stopped, 0);
         }
-        if io.wait_io() & !WAKER_BIT != 0 {
-            break Wake::Woken;
+        let flags = io.wait_io() & !WAKER_BIT;
+        if flags != 0 {
+            break (Wake::Woken, flags);
         }
         if until.is_some_and(|until| until <= Instant::now()) {
-            break Wake::Late;
+            break (Wake::Late, 0);
         }
     };
     slot.shared.expect_wake_at(slot.index, None);
@@ -125,6 +138,23 @@ impl Socket {
         Race { pending: Vec::new(), tried: Vec::new(), stagger }.run(addrs, slot, until)
     }
 
+    fn new(watched: Watched, flags: usize) -> Socket {
+        let socket =
+            Socket { watched, saw_readable: AtomicBool::new(false), saw_end: AtomicBool::new(false) };
+        socket.note(flags);
+        socket
+    }
+
+    /// Remembers what a wait for something else saw by the way.
+    fn note(&self, flags: usize) {
+        if flags & READABLE != 0 {
+            self.saw_readable.store(true, Ordering::Relaxed);
+        }
+        if flags & ENDED != 0 {
+            self.saw_end.store(true, Ordering::Relaxed);
+        }
+    }
+
     fn fd(&self) -> &OwnedFd {
         self.watched.fd()
     }
@@ -147,12 +177,21 @@ impl Socket {
 
     /// Waits for something to `recv`. `Woken` may be spurious.
     pub fn wait_readable(&self, slot: &Slot, until: Option<Instant>) -> Wake {
-        self.watched.wait(slot, Interest::Read, until)
+        if self.saw_readable.swap(false, Ordering::Relaxed) || self.saw_end.load(Ordering::Relaxed) {
+            return if slot.is_stopped() { Wake::Stopped } else { Wake::Woken };
+        }
+        let (wake, flags) = self.watched.wait(slot, Interest::Read, until);
+        if flags & ENDED != 0 {
+            self.saw_end.store(true, Ordering::Relaxed);
+        }
+        wake
     }
 
     /// Waits for room to `send`. `Woken` may be spurious.
     pub fn wait_writable(&self, slot: &Slot, until: Option<Instant>) -> Wake {
-        self.watched.wait(slot, Interest::Write, until)
+        let (wake, flags) = self.watched.wait(slot, Interest::Write, until);
+        self.note(flags);
+        wake
     }
 
     /// Whether nothing has arrived, not even an end: the state in which an idle connection may be used again. In a
@@ -161,7 +200,10 @@ impl Socket {
         if let Watched::Coroutine(io) = &self.watched {
             #[expect(deprecated, reason = "it is the only word of may's for 'has anything happened since'")]
             let flags = io.reset_io();
-            if flags == 0 {
+            if self.saw_end.load(Ordering::Relaxed) {
+                return false;
+            }
+            if flags == 0 && !self.saw_readable.load(Ordering::Relaxed) {
                 return true;
             }
         }
@@ -285,8 +327,8 @@ impl Race {
             }
         };
         match watched.wait(slot, Interest::Write, until) {
-            Wake::Woken => Ok(self.settle(addr, watched)),
-            wake => {
+            (Wake::Woken, flags) => Ok(self.settle(addr, watched, flags)),
+            (wake, _) => {
                 // Taken from under the selector's eye again, so that it can be waited for among others.
                 let fd = match watched {
                     Watched::Coroutine(io) => io.into_inner(),
@@ -298,9 +340,13 @@ impl Race {
         }
     }
 
-    fn settle(&mut self, addr: SocketAddr, watched: Watched) -> Option<(Socket, SocketAddr)> {
+    fn settle(&mut self, addr: SocketAddr, watched: Watched, flags: usize) -> Option<(Socket, SocketAddr)> {
         match sys::take_error(watched.fd()) {
-            Ok(()) => Some((Socket { watched }, addr)),
+            Ok(()) => Some((Socket::new(watched, flags), addr)),
+            // Only a connection that stood can be reset: what comes next finds it ended.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                Some((Socket::new(watched, flags), addr))
+            }
             Err(error) => {
                 self.tried.push((addr, error));
                 None
@@ -315,7 +361,7 @@ impl Race {
         until: Option<Instant>,
     ) -> Result<Option<(Socket, SocketAddr)>, Wake> {
         let Ok(set) = self.gather() else { return Err(Wake::Late) };
-        let wake = set.wait(slot, Interest::Read, until);
+        let (wake, _) = set.wait(slot, Interest::Read, until);
         for (_, fd) in &self.pending {
             let _ = sys::epoll_remove(set.fd(), fd);
         }
@@ -329,7 +375,8 @@ impl Race {
         let Some(index) = ready.iter().position(|ready| *ready) else { return Ok(None) };
         let (addr, fd) = self.pending.remove(index);
         match Watched::new(fd) {
-            Ok(watched) => Ok(self.settle(addr, watched)),
+            // The selector tells anew of a descriptor that it is shown for the first time.
+            Ok(watched) => Ok(self.settle(addr, watched, 0)),
             Err(error) => {
                 self.tried.push((addr, error));
                 Ok(None)
@@ -392,12 +439,12 @@ impl Listener {
     pub fn accept(&self, slot: &Slot) -> io::Result<Option<Socket>> {
         loop {
             match retry_interrupted(|| sys::accept(self.watched.fd())) {
-                Ok(fd) => return Ok(Some(Socket { watched: Watched::new(fd)? })),
+                Ok(fd) => return Ok(Some(Socket::new(Watched::new(fd)?, 0))),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => return Err(error),
             }
-            if self.watched.wait(slot, Interest::Read, None) == Wake::Stopped {
+            if self.watched.wait(slot, Interest::Read, None).0 == Wake::Stopped {
                 return Ok(None);
             }
         }

@@ -1,0 +1,224 @@
+//! What the bytes of a response are: heads until the final one, then a body in its framing.
+//!
+//! Knows where in a response a wire is, and shows ureq only whole, strictly checked heads and plain framing. Refuses to
+//! wait and to receive (`wire`).
+
+use ureq::unversioned::transport::Buffers;
+
+use super::chunk::{self, Scanner};
+use super::connection::Received;
+use super::error;
+use super::head::{self, Framing, Head};
+use super::wire::Wire;
+use crate::outcome::{Class, Failure, Phase};
+
+/// 1xx heads before the answer that are skipped; a server that sends more never answers.
+const MOST_INTERIM: u32 = 32;
+
+/// What the next bytes are.
+pub(super) enum Reading {
+    Head,
+    Length { left: u64 },
+    Chunked(Scanner),
+    UntilClose,
+    Done,
+}
+
+impl Wire {
+    /// Reads until the final head is whole and found good, and shows it to ureq.
+    pub(super) fn read_head(&mut self) -> Result<(), Failure> {
+        loop {
+            let (buffer, received) = self.receive(usize::MAX)?;
+            let Received::Bytes(count) = received else {
+                self.buffers.lender().take_back(buffer);
+                return Err(match &self.send_error {
+                    Some(sending) if !self.is_answered => {
+                        error::broken(sending, Phase::Send, "while the request was sent")
+                    }
+                    _ => self.cut(),
+                });
+            };
+            let done = if self.partial.is_empty() {
+                self.look_for_head(buffer, count, 0)?
+            } else {
+                let from = self.partial.len();
+                self.partial.extend_from_slice(&buffer[..count]);
+                self.buffers.lender().take_back(buffer);
+                let whole = std::mem::take(&mut self.partial);
+                let end = whole.len();
+                self.look_for_head(whole, end, from)?
+            };
+            if done {
+                return Ok(());
+            }
+            self.give_turn(count)?;
+        }
+    }
+
+    /// Looks for the final head in `buffer[..end]`, of which `from` bytes were looked at before. What is not whole is
+    /// kept aside in its own size, so that slow heads do not hold large buffers.
+    fn look_for_head(&mut self, buffer: Vec<u8>, end: usize, from: usize) -> Result<bool, Failure> {
+        let (mut start, mut from) = (0, from);
+        loop {
+            let Some(head) = head::look(&buffer[start..end], from, self.asked)? else {
+                self.partial = buffer[start..end].to_vec();
+                self.buffers.lender().take_back(buffer);
+                return Ok(false);
+            };
+            self.size_header += head.len as u64;
+            self.log_head(&buffer[start..start + head.len]);
+            if !head.is_interim() {
+                self.begin_body(buffer, start, start + head.len, end, head);
+                return self.failure.take().map_or(Ok(true), Err);
+            }
+            self.interim += 1;
+            if self.interim > MOST_INTERIM {
+                let message = format!("more than {MOST_INTERIM} interim (1xx) responses");
+                return Err(Failure::new(Class::Protocol, Phase::Receive, message));
+            }
+            (start, from) = (start + head.len, 0);
+        }
+    }
+
+    /// Shows the head to ureq with what came behind it, as far as that belongs to the body.
+    fn begin_body(&mut self, mut buffer: Vec<u8>, start: usize, body: usize, end: usize, head: Head) {
+        let behind = end - body;
+        self.reading = match head.framing {
+            Framing::NoBody => Reading::Done,
+            Framing::Length(0) => Reading::Done,
+            Framing::Length(left) => Reading::Length { left },
+            Framing::Chunked => Reading::Chunked(Scanner::new()),
+            Framing::UntilClose => Reading::UntilClose,
+        };
+        let is_chunked = head.framing == Framing::Chunked;
+        self.head = Some(head);
+        let shown = match &mut self.reading {
+            Reading::Chunked(_) => {
+                let block = buffer[body..end].to_vec();
+                buffer.resize(buffer.len().max(body + block.len() + chunk::GROWTH), 0);
+                body + self.scan(&block, &mut buffer[body..])
+            }
+            Reading::Length { left } => {
+                let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(behind);
+                self.take_length(taken);
+                body + taken
+            }
+            Reading::UntilClose => {
+                self.size_body += behind as u64;
+                end
+            }
+            Reading::Head | Reading::Done => body,
+        };
+        // The scanner tells by itself what lies behind the end of a chunked body.
+        self.is_dirty |= !is_chunked && matches!(self.reading, Reading::Done) && shown < end;
+        self.buffers.fill(buffer, start, shown);
+    }
+
+    fn take_length(&mut self, taken: usize) {
+        if let Reading::Length { left } = &mut self.reading {
+            *left -= taken as u64;
+            self.size_body += taken as u64;
+            if *left == 0 {
+                self.reading = Reading::Done;
+            }
+        }
+    }
+
+    /// Runs a block through the chunk scanner; says how much of `out` was written. A fault is kept for the caller.
+    fn scan(&mut self, block: &[u8], out: &mut [u8]) -> usize {
+        let Reading::Chunked(scanner) = &mut self.reading else { return 0 };
+        match scanner.feed(block, out) {
+            Ok((read, written)) => {
+                self.size_body = scanner.body_bytes();
+                if scanner.is_done() {
+                    self.reading = Reading::Done;
+                    self.is_dirty |= read < block.len();
+                }
+                written
+            }
+            Err(fault) => {
+                self.failure = Some(Failure::new(Class::Protocol, Phase::Receive, fault));
+                0
+            }
+        }
+    }
+
+    /// Reads some of the body and shows it to ureq; `false` is its orderly end. Framing alone, such as half a chunk
+    /// line, shows ureq nothing, and nothing would be the end to it: then more is read.
+    pub(super) fn read_body(&mut self) -> Result<bool, Failure> {
+        loop {
+            let goes_on = self.read_some()?;
+            if !goes_on || !self.buffers.input().is_empty() || matches!(self.reading, Reading::Done) {
+                return Ok(goes_on);
+            }
+        }
+    }
+
+    fn read_some(&mut self) -> Result<bool, Failure> {
+        let most = match self.reading {
+            // One more than there should be: a byte behind the end is seen here and not by the next request.
+            Reading::Length { left } => usize::try_from(left).unwrap_or(usize::MAX).saturating_add(1),
+            Reading::Done => return Ok(false),
+            _ => usize::MAX,
+        };
+        let (buffer, received) = self.receive(most)?;
+        let Received::Bytes(count) = received else {
+            return self.end_of_connection(buffer);
+        };
+        match self.reading {
+            Reading::Chunked(_) => {
+                let mut plain = self.buffers.lender().lend();
+                let written = self.scan(&buffer[..count], &mut plain);
+                self.buffers.lender().take_back(buffer);
+                self.buffers.fill(plain, 0, written);
+                if let Some(failure) = self.failure.take() {
+                    return Err(failure);
+                }
+            }
+            Reading::Length { left } => {
+                let taken = usize::try_from(left).unwrap_or(usize::MAX).min(count);
+                self.is_dirty |= taken < count;
+                self.take_length(taken);
+                self.buffers.fill(buffer, 0, taken);
+            }
+            _ => {
+                self.size_body += count as u64;
+                self.buffers.fill(buffer, 0, count);
+            }
+        }
+        self.give_turn(count)?;
+        Ok(true)
+    }
+
+    /// An orderly end of the connection inside the body: the body's end, or a cut.
+    fn end_of_connection(&mut self, mut buffer: Vec<u8>) -> Result<bool, Failure> {
+        let written = match &mut self.reading {
+            Reading::UntilClose => Some(0),
+            Reading::Chunked(scanner) => scanner.finish(&mut buffer),
+            _ => None,
+        };
+        let Some(written) = written else {
+            self.buffers.lender().take_back(buffer);
+            return Err(self.cut());
+        };
+        self.reading = Reading::Done;
+        self.is_dirty = true;
+        self.buffers.fill(buffer, 0, written);
+        Ok(written > 0)
+    }
+
+    /// Reads a body of known length to its end without ureq, counting it into `delivered`.
+    pub(super) fn read_plain_body(&mut self, limit: Option<u64>, delivered: &mut u64) -> Result<(), Failure> {
+        loop {
+            let count = self.buffers.input().len();
+            self.buffers.input_consume(count);
+            *delivered += count as u64;
+            super::body::check_delivered(*delivered, limit)?;
+            if matches!(self.reading, Reading::Done) {
+                self.asked_open = true;
+                return Ok(());
+            }
+            self.read_body()?;
+        }
+    }
+}
