@@ -72,8 +72,10 @@ fn starts_are_paced() {
             let mut starts: Vec<f64> =
                 records.iter().filter_map(|record| record["t_start"].as_f64()).collect();
             starts.sort_by(f64::total_cmp);
-            // A millisecond is for the clock's grain; being late is nobody's fault.
-            assert!(starts.windows(2).all(|pair| pair[1] - pair[0] >= 0.049), "{starts:?}");
+            // Counted from the first: a start that comes late is not what the next one is spaced from. What the first
+            // is late by itself (a thread's start on a busy machine) is allowed for.
+            let due = |n: usize| starts[0] + 0.05 * f64::from(u8::try_from(n).unwrap()) - 0.03;
+            assert!((0..4).all(|n| starts[n] >= due(n)), "{starts:?}");
             assert_eq!(starts.len(), 4);
         })
         .stderr("")
