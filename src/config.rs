@@ -158,7 +158,8 @@ pub struct Connection {
     pub family: Family,
     /// `-k`: certificates are not verified.
     pub insecure: bool,
-    /// `--cacert`: trusted roots in place of the system's; `None` = the system's, or what SSL_CERT_FILE and SSL_CERT_DIR name.
+    /// `--cacert`: trusted roots in place of the system's; `None` = the system's, or what `SSL_CERT_FILE` and
+    /// `SSL_CERT_DIR` name.
     pub cacert: Option<PathBuf>,
 }
 
@@ -221,7 +222,7 @@ pub struct Output {
     pub json: bool,
     /// `-q`, `-v`.
     pub verbosity: Verbosity,
-    /// Whether stderr gets colour: `--color`, NO_COLOR, CLICOLOR_FORCE and the terminal, resolved.
+    /// Whether stderr gets colour: `--color`, `NO_COLOR`, `CLICOLOR_FORCE` and the terminal, resolved.
     pub color: bool,
     /// Whether the bar is drawn: stderr is a terminal, not CI, no `-q`, no `--no-progress-meter`.
     pub progress: bool,

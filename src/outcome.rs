@@ -230,11 +230,7 @@ impl Kind {
 pub struct Outcome {
     /// Which entry.
     pub subject: Arc<Subject>,
-    /// All tries in order, at least one; an entry that never had a slot has one that holds its failure.
-    #[expect(
-        clippy::vec_box,
-        reason = "an attempt is large and was made in its box; a vector of boxes moves pointers"
-    )]
+    /// All tries in order, each in the box that it was made in, at least one; an entry that never had a slot has one that holds its failure.
     pub attempts: Vec<Box<Attempt>>,
     /// What they add up to.
     pub kind: Kind,

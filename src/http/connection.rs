@@ -26,7 +26,7 @@ const EXHAUSTED: Duration = Duration::from_millis(50);
 pub(super) enum Received {
     /// So many bytes, at least one.
     Bytes(usize),
-    /// The other end is done, in good order: FIN, and with TLS a close_notify before it.
+    /// The other end is done, in good order: FIN, and with TLS a `close_notify` before it.
     End,
 }
 
@@ -149,7 +149,7 @@ impl Connection {
     /// Takes bytes that have arrived.
     ///
     /// # Errors
-    /// `WouldBlock` when none have; `UnexpectedEof` for an end without close_notify; what the connection died of; a
+    /// `WouldBlock` when none have; `UnexpectedEof` for an end without `close_notify`; what the connection died of; a
     /// rustls error inside an `io::Error`.
     pub(super) fn recv(&mut self, buf: &mut [u8]) -> io::Result<Received> {
         let count = match &mut self.tls {

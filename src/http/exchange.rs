@@ -300,8 +300,8 @@ impl<'a> Exchange<'a> {
     fn may_send(&self, header: &Header) -> bool {
         let leaves = self.has_left_origin && (header.is_secret() || header.name.eq_ignore_ascii_case("host"));
         let lost_body = self.request.body.is_some() && !self.sends_body;
-        let describes = header.name.len() > 8 && header.name[..8].eq_ignore_ascii_case("content-");
-        !leaves && !(lost_body && describes)
+        let describes = header.name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("content-"));
+        !(leaves || lost_body && describes)
     }
 
     /// Where an answer leads; `None` when it is the last.

@@ -106,12 +106,12 @@ impl Resolver {
         let look_up = Arc::new(LookUp::default());
         names.insert(name.into(), Arc::clone(&look_up));
         drop(names);
-        self.ask(name.to_owned(), Arc::clone(&look_up));
+        self.ask(name.to_owned(), &look_up);
         look_up
     }
 
-    fn ask(&self, name: String, look_up: Arc<LookUp>) {
-        let theirs = Arc::clone(&look_up);
+    fn ask(&self, name: String, look_up: &Arc<LookUp>) {
+        let theirs = Arc::clone(look_up);
         let job = move || {
             let addrs = ask_system(&name);
             theirs.answer.give((addrs, Instant::now()));

@@ -81,7 +81,7 @@ fn read_roots(path: &Path) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// The system's roots, or those that SSL_CERT_FILE and SSL_CERT_DIR name. One that cannot be read is left out.
+/// The system's roots, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name. One that cannot be read is left out.
 fn system_roots() -> Result<Arc<RootCertStore>, String> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();

@@ -306,7 +306,7 @@ impl Race {
     /// Waits until one of the pending has come to something: a winner, or one fewer pending.
     fn wait(&mut self, slot: &Slot, until: Option<Instant>) -> Result<Option<(Socket, SocketAddr)>, Wake> {
         match self.pending.len() {
-            0 => return Ok(None),
+            0 => Ok(None),
             1 => self.wait_for_one(slot, until),
             _ => self.wait_for_several(slot, until),
         }
