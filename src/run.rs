@@ -45,7 +45,7 @@ pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
     let (jobs, lowered) = limits::jobs_allowed(concurrency.mode, concurrency.jobs);
     concurrency.jobs = jobs;
 
-    let runtime = Runtime::start(concurrency.mode, jobs).map_err(Refused::because)?;
+    let runtime = Runtime::start(concurrency.mode, jobs).map_err(no_thread)?;
     let client = Client::new(config, &runtime).map_err(Refused::because)?;
     let mut sinks = report::sinks(&config.output, &concurrency, streams);
 
@@ -67,15 +67,15 @@ pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
     let Parts { engine, sender, batches, queue } = parts;
 
     let warnings = [lowered, insecure_warning(config), secret_warning(&list, &planner)];
-    signal::forward(sender.clone(), runtime.clone(), queue).map_err(Refused::because)?;
-    runtime.start_root(move || engine.run(warnings.into_iter().flatten())).map_err(Refused::because)?;
+    signal::forward(sender.clone(), runtime.clone(), queue).map_err(no_thread)?;
+    runtime.start_root(move || engine.run(warnings.into_iter().flatten())).map_err(no_thread)?;
     let for_list = sender.clone();
     list.start(
         move |urlnum, entry| planner.plan(urlnum, entry),
         credits,
         move |delivery| for_list.send(message(delivery)),
     )
-    .map_err(Refused::because)?;
+    .map_err(no_thread)?;
 
     let (summary, told) = report::pump(batches, &mut sinks, |stop: Stop| sender.send(Message::Stop(stop)));
     Ok(exit_status(&summary, told, config.run.allow_empty))
@@ -86,6 +86,10 @@ fn message(delivery: Delivery<Listed>) -> Message {
         Delivery::Listed(entries) => Message::Listed(entries),
         Delivery::End { error } => Message::EndOfList(error),
     }
+}
+
+fn no_thread(error: io::Error) -> Refused {
+    Refused::because(format_args!("cannot start a thread: {error} (ulimit -u, ulimit -v)"))
 }
 
 fn insecure_warning(config: &Config) -> Option<String> {

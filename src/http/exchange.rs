@@ -18,6 +18,7 @@ use super::stopwatch::Stopwatch;
 use super::transport::{self, Home};
 use super::wire::{Terms, TimeLimits, Wire};
 use super::{Client, Tracer, note_hop, plain, redirect};
+use crate::event::Trace;
 use crate::outcome::{Class, Failure, Phase};
 use crate::request::{Header, Method, Request};
 use crate::response::Response;
@@ -99,6 +100,10 @@ impl<'a> Exchange<'a> {
             Some(connection) => connection,
             None => self.connect()?,
         };
+        self.log(|| {
+            let how = if connection.used > 1 { "Re-using the connection to" } else { "Connected to" };
+            format!("* {how} {}", connection.remote)
+        });
         let was_used = connection.used > 1;
         match self.send(connection)? {
             Ok(answer) => Ok(answer),
@@ -107,6 +112,13 @@ impl<'a> Exchange<'a> {
                 self.send(connection)?.map_err(|lost| lost.failure)
             }
             Err(lost) => Err(lost.failure),
+        }
+    }
+
+    /// A remark for the wire log, as curl's `* ` lines.
+    fn log(&self, remark: impl FnOnce() -> String) {
+        if let Some(tracer) = self.tracer.as_ref().filter(|_| self.client.logs_wire) {
+            tracer(Trace::Wire(remark()));
         }
     }
 

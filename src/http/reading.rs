@@ -12,6 +12,9 @@ use super::head::{self, Framing, Head};
 use super::wire::Wire;
 use crate::outcome::{Class, Failure, Phase};
 
+/// Bytes of an answer that is not HTTP that the wire log shows.
+const MOST_LOGGED: usize = 4 << 10;
+
 /// 1xx heads before the answer that are skipped; a server that sends more never answers.
 const MOST_INTERIM: u32 = 32;
 
@@ -60,7 +63,12 @@ impl Wire {
     fn look_for_head(&mut self, buffer: Vec<u8>, end: usize, from: usize) -> Result<bool, Failure> {
         let (mut start, mut from) = (0, from);
         loop {
-            let Some(head) = head::look(&buffer[start..end], from, self.asked)? else {
+            let looked = head::look(&buffer[start..end], from, self.asked);
+            if looked.is_err() {
+                // What is wrong with it is best seen in the wire log.
+                self.log_head(&buffer[start..end.min(start + MOST_LOGGED)]);
+            }
+            let Some(head) = looked? else {
                 self.partial = buffer[start..end].to_vec();
                 self.buffers.lender().take_back(buffer);
                 return Ok(false);
