@@ -88,6 +88,7 @@ fn message(delivery: Delivery<Listed>) -> Message {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
 fn no_thread(error: io::Error) -> Refused {
     Refused::because(format_args!("cannot start a thread: {error} (ulimit -u, ulimit -v)"))
 }

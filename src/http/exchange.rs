@@ -183,16 +183,15 @@ impl<'a> Exchange<'a> {
     /// Sends the request over a connection and waits for the head of the answer.
     fn send(&mut self, connection: Connection) -> Result<Result<Answer, Lost>, Failure> {
         self.response.remote = Some(connection.remote);
-        let plain = self.is_plain();
-        let wire = self.wire(connection, plain);
-        let request = plain.then(|| self.templated()).flatten();
+        let request = if self.is_plain() { self.templated()? } else { None };
+        let wire = self.wire(connection);
         match request {
             Some(request) => self.send_plain(wire, &request),
             None => self.send_by_ureq(wire),
         }
     }
 
-    fn wire(&self, connection: Connection, keeps_written: bool) -> Box<Wire> {
+    fn wire(&self, connection: Connection) -> Box<Wire> {
         let terms = Terms {
             limits: TimeLimits {
                 total_at: self.total.at,
@@ -202,7 +201,6 @@ impl<'a> Exchange<'a> {
             is_head: self.method == Method::HEAD,
             tracer: self.tracer.clone(),
             logs_wire: self.client.logs_wire,
-            keeps_written,
         };
         Wire::new(connection, &terms, Arc::clone(self.slot), self.watch.clone(), self.client.lender.clone())
     }
@@ -216,9 +214,16 @@ impl<'a> Exchange<'a> {
             && plain::is_plain_path(path(self.url()))
     }
 
-    fn templated(&self) -> Option<Vec<u8>> {
-        let url = self.url();
-        self.client.templates.request(origin(url), path(url), &self.request.headers)
+    /// The request as ureq writes it: from memory, or by having it written down. `None` when it is not understood.
+    fn templated(&self) -> Result<Option<Vec<u8>>, Failure> {
+        let (url, headers, templates) = (self.url(), &self.request.headers, &self.client.templates);
+        if let Some(request) = templates.request(origin(url), path(url), headers) {
+            return Ok(Some(request));
+        }
+        let written =
+            transport::compose(&self.client.agent, self.http_request()?, self.client.lender.clone());
+        templates.learn(origin(url), path(url), headers, &written);
+        Ok(templates.request(origin(url), path(url), headers))
     }
 
     /// Asks without ureq; an answer that is not plain is handed to it.
@@ -271,12 +276,8 @@ impl<'a> Exchange<'a> {
 
     /// Takes a wire that came home, and what it saw.
     fn welcome(&mut self, home: &Home) -> Option<Box<Wire>> {
-        let mut wire = transport::take_home(home)?;
+        let wire = transport::take_home(home)?;
         self.absorb(&wire);
-        if let Some(written) = wire.take_written() {
-            let url = self.url();
-            self.client.templates.learn(origin(url), path(url), &self.request.headers, &written);
-        }
         Some(wire)
     }
 

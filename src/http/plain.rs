@@ -1,7 +1,7 @@
 //! The fast path: a plain answer to a plain GET, without a call of ureq for each.
 //!
-//! ureq remains the author of every request: the bytes sent here are those that it wrote for the same origin before,
-//! with another path. And it remains the judge of every answer that is not plain: such a one is handed to it from its
+//! ureq remains the author of every request: the bytes sent here are those that it wrote down for the same origin, with
+//! another path. And it remains the judge of every answer that is not plain: such a one is handed to it from its
 //! first byte, over the same wire. What is read by hand here goes through the same strict look and the same framing, so
 //! deleting this file would change no outcome, only the speed (a call of ureq takes about 25 000 instructions, 2026-11).
 //!

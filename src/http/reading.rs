@@ -54,7 +54,7 @@ impl Wire {
             if done {
                 return Ok(());
             }
-            self.give_turn(count)?;
+            self.give_turn()?;
         }
     }
 
@@ -155,6 +155,8 @@ impl Wire {
     /// line, shows ureq nothing, and nothing would be the end to it: then more is read.
     pub(super) fn read_body(&mut self) -> Result<bool, Failure> {
         loop {
+            // Before the next bytes and not after the last, so that no buffer is held meanwhile.
+            self.give_turn()?;
             let goes_on = self.read_some()?;
             if !goes_on || !self.buffers.input().is_empty() || matches!(self.reading, Reading::Done) {
                 return Ok(goes_on);
@@ -194,7 +196,6 @@ impl Wire {
                 self.buffers.fill(buffer, 0, count);
             }
         }
-        self.give_turn(count)?;
         Ok(true)
     }
 

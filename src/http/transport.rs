@@ -9,19 +9,41 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ureq::http::Uri;
+use ureq::http::{self, Uri};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
+use super::buffers::{Lender, WireBuffers};
 use super::head::Head;
 use super::reading::Reading;
 use super::wire::Wire;
 use crate::outcome::Phase;
 
 /// ureq's end of a wire. When ureq lets go of it, for whatever reason, the wire is home again.
-pub(super) struct Patched {
+pub(super) struct Lent {
     wire: Option<Box<Wire>>,
     home: Home,
+}
+
+/// What ureq takes for a connection.
+#[derive(Debug)]
+pub(super) enum Patched {
+    /// A wire.
+    Lent(Lent),
+    /// A sheet of paper: what ureq writes is kept, and there is never an answer.
+    Paper(Paper),
+}
+
+/// Where a request is written down.
+pub(super) struct Paper {
+    buffers: WireBuffers,
+    written: Arc<Mutex<Vec<u8>>>,
+}
+
+impl fmt::Debug for Paper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Paper")
+    }
 }
 
 /// Where a wire comes back to, and where the head is known while ureq still holds the wire.
@@ -55,35 +77,26 @@ pub(super) fn is_whole(home: &Home) -> bool {
     at(home).is_whole
 }
 
-impl fmt::Debug for Patched {
+impl fmt::Debug for Lent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.wire)
     }
 }
 
-impl Drop for Patched {
+impl Drop for Lent {
     fn drop(&mut self) {
         at(&self.home).wire = self.wire.take();
     }
 }
 
-impl Patched {
+impl Lent {
     fn wire(&mut self) -> &mut Wire {
         self.wire.as_mut().expect("the wire goes home only when ureq lets go")
     }
 }
 
-impl Transport for Patched {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        &mut self.wire().buffers
-    }
-
-    fn transmit_output(&mut self, amount: usize, _timeout: NextTimeout) -> Result<(), ureq::Error> {
-        let wire = self.wire();
-        wire.send(amount).map_err(|failure| wire.fail(failure))
-    }
-
-    fn await_input(&mut self, _timeout: NextTimeout) -> Result<bool, ureq::Error> {
+impl Lent {
+    fn await_input(&mut self) -> Result<bool, ureq::Error> {
         let wire = self.wire();
         if !matches!(wire.reading, Reading::Head) {
             return wire.read_body().map_err(|failure| wire.fail(failure));
@@ -97,16 +110,52 @@ impl Transport for Patched {
         (home.head, home.is_whole) = (head, is_whole);
         Ok(true)
     }
+}
+
+impl Transport for Patched {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        match self {
+            Patched::Lent(lent) => &mut lent.wire().buffers,
+            Patched::Paper(paper) => &mut paper.buffers,
+        }
+    }
+
+    fn transmit_output(&mut self, amount: usize, _timeout: NextTimeout) -> Result<(), ureq::Error> {
+        match self {
+            Patched::Lent(lent) => {
+                let wire = lent.wire();
+                wire.send(amount).map_err(|failure| wire.fail(failure))
+            }
+            Patched::Paper(paper) => {
+                let mut written = paper.written.lock().unwrap_or_else(PoisonError::into_inner);
+                written.extend_from_slice(paper.buffers.sent(amount));
+                Ok(())
+            }
+        }
+    }
+
+    fn await_input(&mut self, _timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        match self {
+            Patched::Lent(lent) => lent.await_input(),
+            Patched::Paper(_) => Err(ureq::Error::ConnectionFailed),
+        }
+    }
 
     /// ureq asks when it would put the connection into its pool. The answer is no, so that it lets go of it; ours is
     /// told that it asked.
     fn is_open(&mut self) -> bool {
-        self.wire().asked_open = true;
+        if let Patched::Lent(lent) = self {
+            lent.wire().asked_open = true;
+        }
         false
     }
 
     fn is_tls(&self) -> bool {
-        self.wire.as_ref().is_some_and(|wire| wire.connection.is_tls())
+        match self {
+            Patched::Lent(lent) => lent.wire.as_ref().is_some_and(|wire| wire.connection.is_tls()),
+            // Paper burns nobody: ureq asks so as not to send over a plain connection what was meant for TLS.
+            Patched::Paper(_) => true,
+        }
     }
 }
 
@@ -122,7 +171,18 @@ pub(super) fn hand_over(mut wire: Box<Wire>, home: &Home) {
         let mut home = at(home);
         (home.head, home.is_whole) = (Some(head), matches!(wire.reading, Reading::Done));
     }
-    NEXT.set(Some(Patched { wire: Some(wire), home: Arc::clone(home) }));
+    NEXT.set(Some(Patched::Lent(Lent { wire: Some(wire), home: Arc::clone(home) })));
+}
+
+/// Has ureq write a request without a body down, and nothing else. Nothing is waited for.
+pub(super) fn compose(agent: &ureq::Agent, request: http::Request<()>, lender: Lender) -> Vec<u8> {
+    let written = Arc::new(Mutex::new(Vec::new()));
+    let paper = Paper { buffers: WireBuffers::new(lender), written: Arc::clone(&written) };
+    NEXT.set(Some(Patched::Paper(paper)));
+    // It fails, as paper does not answer.
+    let _ = agent.run(request);
+    take_back();
+    std::mem::take(&mut *written.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Sends a wire home that ureq did not take.

@@ -65,9 +65,6 @@ pub(super) struct Wire {
     pub(super) is_sending: bool,
     /// The request went out without ureq; what ureq writes is swallowed.
     pub(super) is_asked: bool,
-    /// What ureq writes first is to be kept, and what that was.
-    pub(super) keeps_written: bool,
-    pub(super) written: Option<Vec<u8>>,
     /// Sending failed; the answer may have come before.
     pub(super) send_error: Option<io::Error>,
     /// Any byte came.
@@ -92,8 +89,6 @@ pub(super) struct Terms {
     pub(super) is_head: bool,
     pub(super) tracer: Tracer,
     pub(super) logs_wire: bool,
-    /// What ureq writes is worth remembering.
-    pub(super) keeps_written: bool,
 }
 
 impl Wire {
@@ -123,8 +118,6 @@ impl Wire {
             size_upload: 0,
             is_sending: false,
             is_asked: false,
-            keeps_written: terms.keeps_written,
-            written: None,
             send_error: None,
             is_answered: false,
             failure: None,
@@ -188,8 +181,7 @@ impl Wire {
 
     /// After many bytes without a wait: the others first, and a look at the clock, as a server that always has
     /// something to say never lets us wait.
-    pub(super) fn give_turn(&mut self, received: usize) -> Result<(), Failure> {
-        self.bytes_in_turn += received;
+    pub(super) fn give_turn(&mut self) -> Result<(), Failure> {
         if self.bytes_in_turn < TURN_BYTES {
             return Ok(());
         }
@@ -230,6 +222,9 @@ impl Wire {
     }
 
     fn note_answer(&mut self, received: Received) {
+        if let Received::Bytes(count) = received {
+            self.bytes_in_turn += count;
+        }
         if !self.is_answered && received != Received::End {
             self.is_answered = true;
             self.watch.answered();
@@ -285,11 +280,6 @@ impl Wire {
         self.head.take()
     }
 
-    /// The request that ureq wrote, when it was asked to be kept.
-    pub(super) fn take_written(&mut self) -> Option<Vec<u8>> {
-        self.written.take()
-    }
-
     pub(super) fn send(&mut self, amount: usize) -> Result<(), Failure> {
         if self.is_asked {
             // The answer is here already: ureq writes the request once more only to judge the answer.
@@ -302,7 +292,6 @@ impl Wire {
             self.is_sending = true;
             self.watch.sending(self.connection.is_tls());
             self.log_sent(amount);
-            self.written = self.keeps_written.then(|| self.buffers.sent(amount).to_vec());
         }
         let bytes = self.buffers.sent(amount);
         let sent = self.connection.send_all(bytes, &self.slot, self.limits.total_at);

@@ -229,7 +229,7 @@ mod tests {
     }
 
     fn end() -> Event {
-        Event::RunFinished(Summary { passed: 7, list_ended: true, ..Summary::default() })
+        Event::RunFinished(Summary { taken_up: 7, passed: 7, list_ended: true, ..Summary::default() })
     }
 
     fn a_run() -> Vec<Vec<Event>> {
