@@ -12,6 +12,7 @@ mod limits;
 mod list;
 mod modes;
 mod names;
+mod readme;
 mod redirect;
 mod signals;
 mod text;
