@@ -14,6 +14,7 @@ mod modes;
 mod names;
 mod readme;
 mod redirect;
+mod servers;
 mod signals;
 mod text;
 mod tidy;
