@@ -1,0 +1,23 @@
+# What can be done
+default:
+    @just --list --unsorted
+
+# Formatting, lints, tests, documentation, licences: all that has to hold before a commit
+check:
+    bash .ci/check
+
+# The tests whose name contains NAME
+test NAME:
+    cargo test {{NAME}}
+
+# The tests against nginx and Python's http.server, which have to be installed
+servers:
+    bash .ci/check servers
+
+# Fetch from a loopback origin of our own: needs no network
+demo *ARGS:
+    cargo run --release -- demo {{ARGS}}
+
+# target/release/greenfetch
+release:
+    cargo build --release --locked
