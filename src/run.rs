@@ -58,6 +58,7 @@ pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
     };
     let orders = Orders {
         fail_fast: config.run.fail_fast,
+        allow_empty: config.run.allow_empty,
         deadline: config.limits.deadline,
         verbose: config.output.verbosity >= Verbosity::Verbose || config.output.progress,
     };

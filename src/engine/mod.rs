@@ -60,6 +60,8 @@ pub struct Orders {
     pub deadline: Option<Duration>,
     /// Starts are told, and what happens on the way.
     pub verbose: bool,
+    /// Nothing to fetch is nothing to warn of.
+    pub allow_empty: bool,
 }
 
 /// The loop's state.
@@ -166,6 +168,9 @@ impl Engine {
             }
         }
         self.credits.close();
+        if self.summary.taken_up == 0 && self.summary.list_ended && !self.orders.allow_empty {
+            self.teller.tell(Event::Warning("nothing to fetch: the list is empty".to_owned()));
+        }
         self.summary.wall = self.info.started.elapsed();
         self.teller.tell(Event::RunFinished(std::mem::take(&mut self.summary)));
         self.teller.flush();

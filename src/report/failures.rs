@@ -50,8 +50,6 @@ impl Failures {
         }
         if let Some(error) = &summary.list_error {
             list_error(error, page);
-        } else if summary.taken_up == 0 && summary.list_ended {
-            page.push("greenfetch: nothing to fetch: the list is empty\n");
         }
     }
 }
