@@ -33,7 +33,12 @@ impl Greenfetch {
 
     fn program(&self) -> Command {
         let greenfetch = env!("CARGO_BIN_EXE_greenfetch");
-        let Some(n) = self.n_descriptors else { return Command::new(greenfetch) };
+        let Some(n) = self.n_descriptors else {
+            // A script in the background ignores SIGINT, and what it starts keeps to that: here nobody does.
+            let mut command = Command::new("env");
+            command.args(["--default-signal=INT,TERM,HUP,PIPE", greenfetch]);
+            return command;
+        };
         let mut command = Command::new("/bin/sh");
         command.args(["-c", &format!("ulimit -n {n} && exec \"$0\" \"$@\""), greenfetch]);
         command
