@@ -161,6 +161,12 @@ pub struct Connection {
     /// `--cacert`: trusted roots in place of the system's; `None` = the system's, or what `SSL_CERT_FILE` and
     /// `SSL_CERT_DIR` name.
     pub cacert: Option<PathBuf>,
+    /// `-E`: our certificate with its chain, in PEM; `None` = we have none.
+    pub cert: Option<PathBuf>,
+    /// `--key`: its private key, in PEM; `None` = it is in the file of `-E`.
+    pub key: Option<PathBuf>,
+    /// `--tlsv1.3`: nothing older is spoken. Without it TLS 1.2 is the least.
+    pub tls13_only: bool,
 }
 
 /// How long and how much; `None` is no limit everywhere.

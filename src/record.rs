@@ -184,7 +184,7 @@ impl Record {
             t_start: times::seconds(started),
             t_end: times::seconds(started.saturating_add(time_total(outcome))),
             checks: Vec::new(),
-            tls: seen.tls.as_ref().map(TlsRecord::of),
+            tls: seen.tls.as_ref().map(|facts| TlsRecord::of(facts, run.started_at)),
             sha256: None,
             filename_effective: None,
             mode: run.mode.as_str().into(),
@@ -344,7 +344,7 @@ mod tests {
     fn a_record_written_and_read_back_is_equal() {
         let mut rich = passed(3, u64::MAX);
         rich.attempts[0].response.tls =
-            Some(TlsFacts { version: Some("TLSv1.3".to_owned()), cipher: None, verified: true });
+            Some(TlsFacts { version: Some("TLSv1.3".to_owned()), verified: true, ..TlsFacts::default() });
         rich.attempts[0].timings.total = Duration::from_nanos(123_456_789_123_456);
         rich.attempts[0].response.content_type = Some("\u{1b}\u{202e}text".to_owned());
         let sad = outcome(2, Failure::new(Class::Tls, Phase::Tls, "\0\u{fffd}"));

@@ -3,7 +3,7 @@
 //! Knows numbers and words of the wire. Refuses to judge them: that is `check` and `outcome`.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use url::Url;
 
@@ -44,6 +44,15 @@ pub struct TlsFacts {
     pub version: Option<String>,
     /// The suite's name; `None` before it was agreed.
     pub cipher: Option<String>,
+    /// Whose certificate the server showed, as RFC 4514 writes names: raw from the wire, escape before showing. `None`
+    /// when it showed none or nobody asked.
+    pub subject: Option<String>,
+    /// Who signed it, likewise.
+    pub issuer: Option<String>,
+    /// When it ends.
+    pub not_after: Option<SystemTime>,
+    /// When the first of its chain ends.
+    pub chain_not_after: Option<SystemTime>,
     /// Whether the certificate was verified and found good.
     pub verified: bool,
 }

@@ -20,7 +20,7 @@ const DOORS: &[Door] = &[
         instead: "ask runtime for what you need; it alone touches the system",
     },
     Door {
-        words: &["ureq::", "ureq_proto::", "rustls::", "rustls_native_certs::", "httparse::"],
+        words: &["ureq::", "ureq_proto::", "rustls::", "rustls_native_certs::", "x509_cert::", "httparse::"],
         places: &["http/"],
         instead: "take an Attempt; only http knows how it came about",
     },

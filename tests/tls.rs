@@ -212,3 +212,47 @@ fn a_large_body_comes_whole_over_tls() {
         .row("/open", "HTTP/1.1 200 OK\r\n\r\n".then_bytes(1 << 20).then_fin(), "pass 1048576")
         .run(quickly);
 }
+
+/// The origin trusts the tests' own authority, which has signed the certificate that is shown here.
+#[test]
+fn a_client_certificate_that_is_demanded_is_shown() {
+    let origin = TlsOrigin::start_demanding("localhost").script("/", Script::ok("hello"));
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/certs");
+    let (cert, key) = (format!("{folder}/client.pem"), format!("{folder}/client.key"));
+    Table::new(Origin::start())
+        .url(&origin.url("/"), "pass 5")
+        .run(|| quickly().args(["-E", cert.as_str(), "--key", key.as_str()]));
+    Greenfetch::new()
+        .args(["--cert", cert.as_str()])
+        .operand(origin.url("/"))
+        .stdout("")
+        .stderr_has("--key ")
+        .status(2);
+}
+
+#[test]
+fn the_record_says_which_certificate_was_refused_and_when_it_ends() {
+    let expired = TlsOrigin::start("expired").script("/", Script::ok("hello"));
+    let good = TlsOrigin::start("localhost").script("/", Script::ok("hello"));
+    quickly()
+        .list([expired.url("/"), good.url("/")])
+        .json(|records| {
+            let tls = |urlnum: u64| &records.iter().find(|record| record["urlnum"] == urlnum).unwrap()["tls"];
+            assert_eq!(tls(0)["verified"], false);
+            assert_eq!(tls(0)["not_after"], "2021-01-01T00:00:00.000Z");
+            assert!(tls(0)["days_left"].as_i64().is_some_and(|days| days < -1000), "{}", tls(0));
+            assert!(tls(0)["subject"].as_str().is_some_and(|subject| subject.contains("CN=")));
+            assert_eq!(tls(1)["verified"], true);
+            assert!(tls(1)["days_left"].as_i64().is_some_and(|days| days > 1000), "{}", tls(1));
+            assert!(tls(1)["issuer"].as_str().is_some_and(|issuer| issuer.contains("CN=")));
+        })
+        .stderr_has("tls (tls): the certificate has expired")
+        .status(1);
+}
+
+#[test]
+fn tls_1_2_is_refused_when_asked() {
+    let old = TlsOrigin::start_old("localhost").script("/", Script::ok("hello"));
+    Table::new(Origin::start()).url(&old.url("/"), "pass 5").run(|| quickly().args(["--tlsv1.2"]));
+    Table::new(Origin::start()).url(&old.url("/"), "tls (tls)").run(|| quickly().args(["--tlsv1.3"]));
+}

@@ -178,6 +178,20 @@ pub(super) struct ConnectionArgs {
     /// Without it, SSL_CERT_FILE and SSL_CERT_DIR can name others.
     #[arg(long, value_name = "FILE")]
     pub(super) cacert: Option<PathBuf>,
+    /// Our certificate, in PEM, for servers that ask
+    ///
+    /// With its chain; the key may be in the same file.
+    #[arg(short = 'E', long, value_name = "FILE", hide_short_help = true)]
+    pub(super) cert: Option<PathBuf>,
+    /// The private key of --cert, in PEM
+    #[arg(long, value_name = "FILE", requires = "cert", hide_short_help = true)]
+    pub(super) key: Option<PathBuf>,
+    /// TLS 1.2 or later, as without it
+    #[arg(long = "tlsv1.2", hide_short_help = true)]
+    pub(super) tls12: bool,
+    /// TLS 1.3 or later
+    #[arg(long = "tlsv1.3", hide_short_help = true)]
+    pub(super) tls13: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -62,12 +62,22 @@ fn connection(typed: ConnectionArgs) -> Result<Connection, UsageError> {
         (false, true) => Family::V6,
         (false, false) => Family::Any,
     };
-    if let Some(path) = &typed.cacert {
-        check_readable(path).map_err(|why| {
-            UsageError::option("--cacert", format_args!("{}: {why}", shown_path(path.as_os_str())))
-        })?;
+    for (option, path) in [("--cacert", &typed.cacert), ("--cert", &typed.cert), ("--key", &typed.key)] {
+        if let Some(path) = path {
+            check_readable(path).map_err(|why| {
+                UsageError::option(option, format_args!("{}: {why}", shown_path(path.as_os_str())))
+            })?;
+        }
     }
-    Ok(Connection { resolve: typed.resolve, family, insecure: typed.insecure, cacert: typed.cacert })
+    Ok(Connection {
+        resolve: typed.resolve,
+        family,
+        insecure: typed.insecure,
+        cacert: typed.cacert,
+        cert: typed.cert,
+        key: typed.key,
+        tls13_only: typed.tls13,
+    })
 }
 
 fn limits(typed: &LimitsArgs) -> Limits {

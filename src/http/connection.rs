@@ -7,10 +7,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, ClientConnection};
 
 use super::error::{self, Limit};
-use super::tls;
+use super::{certificate, tls};
 use crate::outcome::{Class, Failure, Phase};
 use crate::response::TlsFacts;
 use crate::runtime::{Slot, Socket, Wake};
@@ -45,6 +46,8 @@ pub(super) struct Connection {
 struct Session {
     rustls: ClientConnection,
     verified: bool,
+    /// The certificates that were refused.
+    refused: Vec<CertificateDer<'static>>,
     pending: Vec<u8>,
     is_drained: bool,
 }
@@ -117,12 +120,7 @@ impl Connection {
         let rustls = ClientConnection::new(config, name).map_err(|e| error::tls_failure(&e, Phase::Tls))?;
         // Small writes must not wait for each other's acknowledgement; a failure costs only speed.
         let _ = self.socket.set_nodelay();
-        let session = self.tls.insert(Box::new(Session {
-            rustls,
-            verified: false,
-            pending: Vec::new(),
-            is_drained: true,
-        }));
+        let session = self.tls.insert(Session::new(rustls));
         while session.rustls.is_handshaking() {
             let step = session.handshake_step(&self.socket);
             let wake = match step {
@@ -236,8 +234,9 @@ impl Connection {
         self.socket.local_addr().ok()
     }
 
-    /// What is known of TLS; `None` on a plain connection.
-    pub(super) fn tls_facts(&self) -> Option<TlsFacts> {
+    /// What is known of TLS; `None` on a plain connection. Reading certificates takes longer than a request, so it is
+    /// done for those who will be told.
+    pub(super) fn tls_facts(&self, reads_certificates: bool) -> Option<TlsFacts> {
         let session = self.tls.as_ref()?;
         let version = session.rustls.protocol_version().map(|version| match version {
             rustls::ProtocolVersion::TLSv1_2 => "TLSv1.2".to_owned(),
@@ -245,7 +244,12 @@ impl Connection {
             other => format!("{other:?}"),
         });
         let cipher = session.rustls.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
-        Some(TlsFacts { version, cipher, verified: session.verified })
+        let mut facts = TlsFacts { version, cipher, verified: session.verified, ..TlsFacts::default() };
+        if reads_certificates {
+            let shown = session.rustls.peer_certificates().unwrap_or(&session.refused);
+            certificate::note(shown, &mut facts);
+        }
+        Some(facts)
     }
 }
 
@@ -256,6 +260,11 @@ enum Step {
 }
 
 impl Session {
+    fn new(rustls: ClientConnection) -> Box<Session> {
+        let (refused, pending) = (Vec::new(), Vec::new());
+        Box::new(Session { rustls, verified: false, refused, pending, is_drained: true })
+    }
+
     fn handshake_step(&mut self, socket: &Socket) -> io::Result<Step> {
         match self.flush(socket) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Step::WaitWritable),
@@ -278,7 +287,10 @@ impl Session {
     /// Moves what has arrived into rustls; 0 is the end of the connection.
     fn read_records(&mut self, socket: &Socket) -> io::Result<usize> {
         let count = self.rustls.read_tls(&mut Wire { socket, is_drained: &mut self.is_drained })?;
-        self.rustls.process_new_packets().map_err(tls::as_io)?;
+        if let Err(error) = self.rustls.process_new_packets() {
+            self.refused = tls::take_refused();
+            return Err(tls::as_io(error));
+        }
         Ok(count)
     }
 

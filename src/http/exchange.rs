@@ -152,7 +152,7 @@ impl<'a> Exchange<'a> {
         self.watch.connected(if is_tls { Phase::Tls } else { Phase::Send });
         if is_tls {
             let secured = self.secure(&mut connection, deadline);
-            self.response.tls = connection.tls_facts();
+            self.response.tls = connection.tls_facts(self.client.wants_details);
             secured?;
             self.watch.secured();
         }
@@ -286,9 +286,9 @@ impl<'a> Exchange<'a> {
         self.response.size_header += wire.size_header;
         self.response.size_download = wire.size_body;
         self.response.size_upload += wire.size_upload;
-        self.response.local = if self.client.wants_local { wire.connection.local_addr() } else { None };
+        self.response.local = if self.client.wants_details { wire.connection.local_addr() } else { None };
         if self.response.tls.is_none() {
-            self.response.tls = wire.connection.tls_facts();
+            self.response.tls = wire.connection.tls_facts(self.client.wants_details);
         }
     }
 

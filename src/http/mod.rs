@@ -5,6 +5,7 @@
 
 mod body;
 mod buffers;
+mod certificate;
 mod chunk;
 mod connection;
 mod error;
@@ -53,8 +54,8 @@ pub struct Client {
     tls: tls::Tls,
     verifies: bool,
     logs_wire: bool,
-    /// A record will ask for our end of the connection, which takes a system call.
-    wants_local: bool,
+    /// A record will ask for what takes time to find out: our end of a connection, what a certificate says.
+    wants_details: bool,
 }
 
 impl Client {
@@ -72,7 +73,7 @@ impl Client {
             tls: tls::Tls::new(&config.connection, runtime)?,
             verifies: !config.connection.insecure,
             logs_wire: config.output.verbosity >= crate::config::Verbosity::Wire,
-            wants_local: config.output.json,
+            wants_details: config.output.json,
         })
     }
 }

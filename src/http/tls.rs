@@ -1,19 +1,22 @@
 //! TLS by rustls: which roots are trusted, and the one configuration that all connections share.
 //!
-//! Knows certificates and where the system keeps its roots. Refuses to move bytes (`connection`).
+//! Knows roots, our own certificate and versions, and where the system keeps its roots. Refuses to move bytes
+//! (`connection`) and to read certificates (`certificate`).
 
+use std::cell::RefCell;
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion};
 
 use crate::config;
 use crate::outcome::{Class, Failure, Phase};
@@ -25,23 +28,36 @@ const SESSIONS: usize = 2048;
 /// What https needs, made at the first https URL and never before: the system's bundle takes 20 ms to read.
 pub(super) struct Tls {
     runtime: Runtime,
-    insecure: bool,
-    /// `--cacert`, read at the start; `None` = the system's roots.
-    roots: Option<Arc<RootCertStore>>,
+    terms: Terms,
     config: Arc<Answer<Result<Arc<ClientConfig>, String>>>,
     asked: std::sync::Once,
 }
 
+/// What the options ask of TLS; files are read.
+#[derive(Clone)]
+struct Terms {
+    insecure: bool,
+    tls13_only: bool,
+    /// `--cacert`; `None` = the system's roots.
+    roots: Option<Arc<RootCertStore>>,
+    /// `--cert` and `--key`.
+    identity: Option<Arc<CertifiedKey>>,
+}
+
 impl Tls {
-    /// Reads `--cacert` if there is one.
+    /// Reads `--cacert`, `--cert` and `--key` if they are there.
     ///
     /// # Errors
     /// A sentence that names the file.
     pub(super) fn new(connection: &config::Connection, runtime: &Runtime) -> Result<Tls, String> {
-        let roots = connection.cacert.as_deref().map(read_roots).transpose()?.map(Arc::new);
-        let runtime = runtime.clone();
+        let terms = Terms {
+            insecure: connection.insecure,
+            tls13_only: connection.tls13_only,
+            roots: connection.cacert.as_deref().map(read_roots).transpose()?.map(Arc::new),
+            identity: read_identity(connection)?,
+        };
         let (config, asked) = (Arc::default(), std::sync::Once::new());
-        Ok(Tls { runtime, insecure: connection.insecure, roots, config, asked })
+        Ok(Tls { runtime: runtime.clone(), terms, config, asked })
     }
 
     /// The configuration; the first to ask has it made on another thread, all wait for it.
@@ -56,10 +72,15 @@ impl Tls {
     }
 
     fn have_it_made(&self) {
-        let (insecure, roots, answer) = (self.insecure, self.roots.clone(), Arc::clone(&self.config));
+        let (terms, answer) = (self.terms.clone(), Arc::clone(&self.config));
         let job = move || {
-            let roots = roots.map_or_else(system_roots, Ok);
-            answer.give(roots.map(|roots| Arc::new(client_config(roots, insecure))));
+            let roots = match &terms.roots {
+                Some(roots) => Ok(Arc::clone(roots)),
+                // Nobody is asked whom nobody would believe.
+                None if terms.insecure => Ok(Arc::new(RootCertStore::empty())),
+                None => system_roots(),
+            };
+            answer.give(roots.and_then(|roots| client_config(roots, &terms)).map(Arc::new));
         };
         if let Err(error) = self.runtime.offload().submit(Box::new(job)) {
             self.config.give(Err(format!("no thread to read the trusted roots on: {error}")));
@@ -69,7 +90,7 @@ impl Tls {
 
 fn read_roots(path: &Path) -> Result<RootCertStore, String> {
     let shown = path.display();
-    let bytes = fs::read(path).map_err(|error| format!("--cacert {shown}: {error}"))?;
+    let bytes = read(path, "--cacert")?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&bytes) {
         let certificate = certificate.map_err(|error| format!("--cacert {shown}: not PEM: {error}"))?;
@@ -93,21 +114,110 @@ fn system_roots() -> Result<Arc<RootCertStore>, String> {
     Ok(Arc::new(roots))
 }
 
-fn client_config(roots: Arc<RootCertStore>, insecure: bool) -> ClientConfig {
+/// Our certificate and its key, which may be in one file.
+fn read_identity(connection: &config::Connection) -> Result<Option<Arc<CertifiedKey>>, String> {
+    let Some(cert) = &connection.cert else { return Ok(None) };
+    let key = connection.key.as_ref().unwrap_or(cert);
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(cert, "--cert")?).collect();
+    let chain = chain.map_err(|error| format!("--cert {}: not PEM: {error}", cert.display()))?;
+    if chain.is_empty() {
+        return Err(format!("--cert {}: no PEM certificate in it", cert.display()));
+    }
+    let secret = PrivateKeyDer::from_pem_slice(&read(key, "--key")?)
+        .map_err(|error| format!("--key {}: no PEM private key in it: {error}", key.display()))?;
+    let provider = rustls::crypto::ring::default_provider();
+    let certified = CertifiedKey::from_der(chain, secret, &provider);
+    let certified = certified.map_err(|error| format!("--key {}: {error}", key.display()))?;
+    Ok(Some(Arc::new(certified)))
+}
+
+fn read(path: &Path, option: &str) -> Result<Vec<u8>, String> {
+    fs::read(path).map_err(|error| format!("{option} {}: {error}", path.display()))
+}
+
+fn client_config(roots: Arc<RootCertStore>, terms: &Terms) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let algorithms = provider.signature_verification_algorithms;
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring has suites for the default versions");
-    let mut config = if insecure {
-        let verifier = Arc::new(Unverified { algorithms });
-        builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+    let versions: &[&SupportedProtocolVersion] =
+        if terms.tls13_only { &[&rustls::version::TLS13] } else { rustls::ALL_VERSIONS };
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(versions)
+        .map_err(|error| format!("TLS cannot be set up: {error}"))?;
+    let verifier: Arc<dyn ServerCertVerifier> = if terms.insecure {
+        Arc::new(Unverified { algorithms })
     } else {
-        builder.with_root_certificates(roots).with_no_client_auth()
+        let real = WebPkiServerVerifier::builder_with_provider(roots, provider).build();
+        Arc::new(Noting { real: real.map_err(|error| format!("the trusted roots cannot be used: {error}"))? })
+    };
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+    let mut config = match &terms.identity {
+        Some(identity) => {
+            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(identity))))
+        }
+        None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.resumption = Resumption::in_memory_sessions(SESSIONS);
-    config
+    Ok(config)
+}
+
+thread_local! {
+    /// The certificates that failed last on this thread. Put here by `Noting` inside rustls and taken right after it
+    /// returns, without a wait between, so no other coroutine can come in between.
+    static REFUSED: RefCell<Vec<CertificateDer<'static>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The certificates, the server's own first, whose verification has just failed; none when it has not.
+pub(super) fn take_refused() -> Vec<CertificateDer<'static>> {
+    REFUSED.take()
+}
+
+/// The real verifier, with a note of what it refuses: rustls forgets that, and the user wants to know which
+/// certificate it was. One for all connections: one for each would end resumption.
+#[derive(Debug)]
+struct Noting {
+    real: Arc<WebPkiServerVerifier>,
+}
+
+impl ServerCertVerifier for Noting {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verdict =
+            self.real.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        if verdict.is_err() {
+            let shown = std::iter::once(end_entity).chain(intermediates);
+            REFUSED.set(shown.map(|certificate| certificate.clone().into_owned()).collect());
+        }
+        verdict
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.real.verify_tls12_signature(message, cert, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.real.verify_tls13_signature(message, cert, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.real.supported_verify_schemes()
+    }
 }
 
 /// `--insecure`: any certificate will do, but the handshake's signatures must still fit it.

@@ -31,18 +31,23 @@ pub(crate) struct TlsOrigin;
 impl TlsOrigin {
     /// Shows `fixtures/certs/NAME.pem`.
     pub(crate) fn start(name: &str) -> Origin {
-        Origin::over(Some(server_config(name, Vec::new(), false)))
+        Origin::over(Some(server_config(name, Vec::new(), false, rustls::ALL_VERSIONS)))
     }
 
     /// Shows it with the certificates of another file behind it, that many times.
     pub(crate) fn start_with(name: &str, more: &str, times: usize) -> Origin {
         let behind = std::iter::repeat_with(|| chain(more)).take(times).flatten().collect();
-        Origin::over(Some(server_config(name, behind, false)))
+        Origin::over(Some(server_config(name, behind, false, rustls::ALL_VERSIONS)))
+    }
+
+    /// Speaks TLS 1.2 and nothing newer.
+    pub(crate) fn start_old(name: &str) -> Origin {
+        Origin::over(Some(server_config(name, Vec::new(), false, &[&rustls::version::TLS12])))
     }
 
     /// Demands a certificate of the client.
     pub(crate) fn start_demanding(name: &str) -> Origin {
-        Origin::over(Some(server_config(name, Vec::new(), true)))
+        Origin::over(Some(server_config(name, Vec::new(), true, rustls::ALL_VERSIONS)))
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
 
 use super::sys;
 
@@ -105,7 +105,7 @@ impl Wire {
 
     /// Answers a handshake with the first bytes of what a server would say.
     pub(crate) fn flight(&mut self, n_bytes: usize) {
-        let config = server_config("localhost", Vec::new(), false);
+        let config = server_config("localhost", Vec::new(), false, rustls::ALL_VERSIONS);
         let mut session = ServerConnection::new(config).expect("a configuration that was checked");
         let raw = self.raw();
         while !session.wants_write() {
@@ -144,13 +144,14 @@ pub(crate) fn server_config(
     name: &str,
     more: Vec<CertificateDer<'static>>,
     demands_client: bool,
+    versions: &[&'static SupportedProtocolVersion],
 ) -> Arc<ServerConfig> {
     let mut chain = chain(name);
     chain.extend(more);
     let key = PrivateKeyDer::from_pem_file(certificate(name).with_extension("key")).expect("a key");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .expect("ring has them");
     let builder = if demands_client {
         let mut roots = RootCertStore::empty();
