@@ -42,7 +42,7 @@ pub enum Operand {
 }
 
 /// Everything a run needs to know. Built once, never changed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Config {
     /// What to fetch.
     pub operands: Vec<Operand>,

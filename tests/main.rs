@@ -4,6 +4,7 @@ mod support;
 
 mod connect;
 mod demo;
+mod examples;
 mod exit;
 mod framing;
 mod head;

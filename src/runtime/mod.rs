@@ -15,7 +15,7 @@ mod sys;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Instant;
 
 pub use answer::Answer;
@@ -100,6 +100,16 @@ impl Runtime {
             Some(_) => green::spawn_root(Arc::clone(&self.shared), task),
             None => spawn_thread("engine", task),
         }
+    }
+
+    /// Starts the root and blocks the calling thread until it has ended; says what it returned.
+    ///
+    /// # Errors
+    /// What the system said when there is no memory or thread for it, or that it ended in a panic.
+    pub fn run_root<T: Send + 'static>(&self, task: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+        let (done, result) = mpsc::channel();
+        self.start_root(move || drop(done.send(task())))?;
+        result.recv().map_err(|_| io::Error::other("the root task ended in a panic"))
     }
 
     /// Starts a task, from inside the root. As a coroutine it runs at once, up to its first wait.
@@ -197,4 +207,21 @@ impl Shared {
 /// Whether the process was started with a signal ignored, as nohup does with HUP.
 pub fn is_signal_ignored(signal: i32) -> bool {
     sys::is_ignored(signal)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic;
+
+    use super::*;
+
+    #[test]
+    fn the_root_says_what_it_came_to() {
+        for mode in [Mode::Coroutines, Mode::Threads] {
+            let runtime = Runtime::start(mode, 1).unwrap();
+            assert_eq!(runtime.run_root(|| 42).unwrap(), 42);
+            let crashed = runtime.run_root(|| panic::resume_unwind(Box::new("quietly"))).unwrap_err();
+            assert_eq!(crashed.to_string(), "the root task ended in a panic", "{mode:?}");
+        }
+    }
 }
