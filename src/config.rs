@@ -109,6 +109,8 @@ pub struct RequestDefaults {
     pub user: Option<Secret>,
     /// `-A`. Defaults to greenfetch/VERSION; an empty text sends none.
     pub user_agent: String,
+    /// `--compressed`: codings are asked for and undone. Defaults to no, so that the count is the file's.
+    pub compressed: bool,
     /// `--max-redirs`. Defaults to 10; 0 makes the 3xx the answer.
     pub max_redirs: u32,
 }
@@ -121,6 +123,7 @@ impl Default for RequestDefaults {
             body: None,
             user: None,
             user_agent: concat!("greenfetch/", env!("CARGO_PKG_VERSION")).to_owned(),
+            compressed: false,
             max_redirs: 10,
         }
     }
@@ -230,6 +233,8 @@ pub struct Output {
     pub verbosity: Verbosity,
     /// Whether stderr gets colour: `--color`, `NO_COLOR`, `CLICOLOR_FORCE` and the terminal, resolved.
     pub color: bool,
+    /// `--output-dir`: where bodies are saved; `None` counts and discards them.
+    pub output_dir: Option<PathBuf>,
     /// Whether the bar is drawn: stderr is a terminal, not CI, no `-q`, no `--no-progress-meter`.
     pub progress: bool,
 }

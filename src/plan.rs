@@ -214,6 +214,7 @@ mod tests {
             body: None,
             user: None,
             user_agent: String::new(),
+            compressed: false,
             max_redirs: 10,
         };
         change(&mut request);

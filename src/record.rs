@@ -186,7 +186,7 @@ impl Record {
             checks: Vec::new(),
             tls: seen.tls.as_ref().map(|facts| TlsRecord::of(facts, run.started_at)),
             sha256: None,
-            filename_effective: None,
+            filename_effective: seen.filename_effective.clone(),
             mode: run.mode.as_str().into(),
             url_effective: url.map(String::from),
         }

@@ -91,6 +91,8 @@ pub struct Response {
     pub redirects: Vec<Hop>,
     /// `None` when the last connection was not TLS.
     pub tls: Option<TlsFacts>,
+    /// The file that the body was saved to, its folder as the user named it; `None` when it was not.
+    pub filename_effective: Option<String>,
 }
 
 /// When what happened in one attempt. Marks count from the moment the attempt had its slot and are

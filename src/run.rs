@@ -42,7 +42,7 @@ pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
     let list = list::check(&config.operands).map_err(|refusal| Refused(refusal.to_string()))?;
     let planner = Planner::new(config);
     let mut concurrency = config.concurrency.clone();
-    let (jobs, lowered) = limits::jobs_allowed(concurrency.mode, concurrency.jobs);
+    let (jobs, lowered) = limits::jobs_allowed(concurrency.mode, concurrency.jobs, descriptors_each(config));
     concurrency.jobs = jobs;
 
     let runtime = Runtime::start(concurrency.mode, jobs).map_err(no_thread)?;
@@ -92,6 +92,11 @@ fn message(delivery: Delivery<Listed>) -> Message {
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
 fn no_thread(error: io::Error) -> Refused {
     Refused::because(format_args!("cannot start a thread: {error} (ulimit -u, ulimit -v)"))
+}
+
+/// A job has a connection, and a file where bodies are saved.
+fn descriptors_each(config: &Config) -> u64 {
+    if config.output.output_dir.is_some() { 2 } else { 1 }
 }
 
 fn insecure_warning(config: &Config) -> Option<String> {

@@ -3,6 +3,7 @@
 mod support;
 
 mod connect;
+mod decode;
 mod demo;
 mod examples;
 mod exit;
@@ -16,6 +17,7 @@ mod names;
 mod readme;
 mod redirect;
 mod servers;
+mod save;
 mod signals;
 mod text;
 mod tidy;

@@ -147,6 +147,11 @@ pub(super) struct RequestArgs {
     #[arg(short = 'A', long, value_name = "TEXT", allow_hyphen_values = true)]
     #[arg(value_parser = Typed(value::parse_user_agent))]
     pub(super) user_agent: Option<String>,
+    /// Ask for gzip, deflate, br, zstd and decode
+    ///
+    /// Without it no coding is asked for, and one that comes all the same is counted as it is.
+    #[arg(long, hide_short_help = true)]
+    pub(super) compressed: bool,
     /// Redirects to follow, 0 for none [default: 10]
     ///
     /// With 0 the 3xx is the answer, and judged as one.
@@ -237,6 +242,13 @@ pub(super) struct OutputArgs {
     /// Say what starts and where redirects go; -vv: wire log
     #[arg(short, long, action = ArgAction::Count)]
     pub(super) verbose: u8,
+    /// Save bodies there, one file per URL that passed
+    ///
+    /// DIR is made if it is missing. A file is named by the URL's place in the list and by the URL itself
+    /// (00000-example.com-path.html), never replaces what is there, and has its name only once it is complete. A URL
+    /// that failed, by its status too, leaves none.
+    #[arg(long, value_name = "DIR")]
+    pub(super) output_dir: Option<PathBuf>,
     /// auto, always or never, on stderr [default: auto]
     ///
     /// auto is on a terminal, unless NO_COLOR is set or TERM is dumb; CLICOLOR_FORCE forces it.

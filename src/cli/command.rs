@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn options_of_others_get_a_hint() {
         let rows: [(&[&str], &str); 9] = [
-            (&["-sSo", "/dev/null"], "-o: bodies are not saved"),
+            (&["-sSo", "/dev/null"], "-o: write --output-dir DIR"),
             (&["-w%{http_code}"], "-w: there is no format"),
             (&["--retry=3"], "--retry: retries are not in this version"),
             (&["-i", "urls.txt"], "-i: a list is an operand"),

@@ -30,6 +30,7 @@ pub(super) fn request(typed: RequestArgs) -> Result<RequestDefaults, UsageError>
         body,
         user: typed.user,
         user_agent: typed.user_agent.unwrap_or(defaults.user_agent),
+        compressed: typed.compressed,
         max_redirs: typed.max_redirs.unwrap_or(defaults.max_redirs),
     })
 }

@@ -102,6 +102,7 @@ fn output(typed: &OutputArgs, silent: bool, env: &Environment) -> Result<Output,
     Ok(Output {
         json: typed.json,
         verbosity,
+        output_dir: typed.output_dir.clone(),
         color: color(typed.color.unwrap_or(ColorChoice::Auto), env),
         progress: bar_is_wanted && env.stderr_is_terminal && !is_ci(env) && !is_dumb(env),
     })

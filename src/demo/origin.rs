@@ -65,7 +65,7 @@ impl Origin {
     /// # Errors
     /// What the system said when it cannot listen there.
     pub fn start(addr: SocketAddr) -> io::Result<Origin> {
-        let (most, _) = limits::jobs_allowed(Mode::Coroutines, MOST_CONNECTIONS);
+        let (most, _) = limits::jobs_allowed(Mode::Coroutines, MOST_CONNECTIONS, 1);
         Origin::start_with(addr, most)
     }
 

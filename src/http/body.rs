@@ -1,11 +1,12 @@
-//! The body: read to its end, counted, held to its limit.
+//! The body: read to its end, counted, held to its limit, handed to whoever saves it.
 //!
-//! Knows ureq's reader and `--max-filesize`. Refuses to keep what it reads.
+//! Knows readers and `--max-filesize`. Refuses to keep what it reads (`save`) and to decode it (`decode`).
 
 use std::io::{self, Read};
 
 use super::buffers::Lender;
 use super::head::Framing;
+use super::save::Saving;
 use crate::outcome::{Class, Failure, Phase};
 
 /// The first read of a body asks for so much: a parked body holds no more than this.
@@ -20,8 +21,41 @@ pub(super) enum Ended {
     Whole,
     /// ureq's reader failed; the wire or this error knows why.
     Broken(ureq::Error),
-    /// A limit was reached.
-    Limited(Failure),
+    /// The wire has no complaint, but we have: a limit, a coding, a file.
+    Failed(Failure),
+}
+
+/// What becomes of the bytes of a body.
+pub(super) struct Delivery<'a> {
+    /// `--max-filesize`.
+    pub(super) limit: Option<u64>,
+    /// How many they are, after decoding.
+    pub(super) delivered: &'a mut u64,
+    /// `None` discards them.
+    pub(super) saving: Option<&'a mut Saving>,
+}
+
+impl Delivery<'_> {
+    /// Takes bytes without a wait, so that a lent buffer can be given back before `settle`.
+    ///
+    /// # Errors
+    /// `size`.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        *self.delivered += bytes.len() as u64;
+        check_delivered(*self.delivered, self.limit)?;
+        if let Some(saving) = &mut self.saving {
+            saving.take(bytes);
+        }
+        Ok(())
+    }
+
+    /// Writes what has come together, if it is worth it.
+    ///
+    /// # Errors
+    /// `write`, or a limit of time.
+    pub(super) fn settle(&mut self) -> Result<(), Failure> {
+        self.saving.as_mut().map_or(Ok(()), |saving| saving.settle())
+    }
 }
 
 /// Refuses a body that says beforehand that it is too long.
@@ -53,17 +87,16 @@ fn too_large(what: &str, limit: u64) -> Failure {
     Failure::new(Class::Size, Phase::Receive, message)
 }
 
-/// Reads a body to its end and counts it into `delivered`. A body that came whole with its head is read through a lent
-/// buffer, as nothing can park meanwhile; else the buffer is small until it proves too small.
+/// Reads a body to its end. One that came whole with its head is read through a lent buffer, as nothing can park
+/// meanwhile; else the buffer is small until it proves too small.
 pub(super) fn receive(
     reader: impl Read,
     is_whole: bool,
     lender: &Lender,
-    limit: Option<u64>,
-    delivered: &mut u64,
+    delivery: &mut Delivery<'_>,
 ) -> Ended {
     let mut buffer = if is_whole { lender.lend() } else { vec![0; SMALL] };
-    let ended = read_all(reader, &mut buffer, is_whole, limit, delivered);
+    let ended = read_all(reader, &mut buffer, is_whole, delivery);
     lender.take_back(buffer);
     ended
 }
@@ -72,24 +105,31 @@ fn read_all(
     mut reader: impl Read,
     buffer: &mut Vec<u8>,
     keeps_size: bool,
-    limit: Option<u64>,
-    delivered: &mut u64,
+    delivery: &mut Delivery<'_>,
 ) -> Ended {
     loop {
         match reader.read(buffer) {
             Ok(0) => return Ended::Whole,
             Ok(count) => {
-                *delivered += count as u64;
-                if let Err(failure) = check_delivered(*delivered, limit) {
-                    return Ended::Limited(failure);
+                let taken = delivery.take(&buffer[..count]).and_then(|()| delivery.settle());
+                if let Err(failure) = taken {
+                    return Ended::Failed(failure);
                 }
                 if !keeps_size {
                     fit(buffer, count);
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Ended::Broken(error.into()),
+            Err(error) => return broken(error),
         }
+    }
+}
+
+/// A decoder says what it has to say as a `Failure` inside its error; all else comes from ureq.
+fn broken(error: io::Error) -> Ended {
+    match error.downcast::<Failure>() {
+        Ok(failure) => Ended::Failed(failure),
+        Err(error) => Ended::Broken(error.into()),
     }
 }
 
@@ -123,8 +163,10 @@ mod tests {
         let mut delivered = 0;
         let lender = Lender::default();
         let body = || io::repeat(b'x').take(bytes as u64);
-        let whole = receive(body(), true, &lender, limit, &mut 0);
-        let ended = receive(body(), false, &lender, limit, &mut delivered);
+        let mut delivery = Delivery { limit, delivered: &mut 0, saving: None };
+        let whole = receive(body(), true, &lender, &mut delivery);
+        let mut delivery = Delivery { limit, delivered: &mut delivered, saving: None };
+        let ended = receive(body(), false, &lender, &mut delivery);
         assert_eq!(matches!(whole, Ended::Whole), matches!(ended, Ended::Whole));
         (matches!(ended, Ended::Whole), delivered)
     }

@@ -9,11 +9,13 @@ use std::time::Instant;
 use ureq::http;
 use url::{Position, Url};
 
-use super::body::{self, Ended};
+use super::body::{self, Delivery, Ended};
 use super::connection::{Connection, Deadline};
+use super::decode::{self, Coding, Turns};
 use super::error::{self, Limit};
-use super::head::Head;
+use super::head::{Framing, Head};
 use super::resolver::Resolution;
+use super::save::Saving;
 use super::stopwatch::Stopwatch;
 use super::transport::{self, Home};
 use super::wire::{Terms, TimeLimits, Wire};
@@ -199,6 +201,7 @@ impl<'a> Exchange<'a> {
                 stall: self.request.limits.stall,
             },
             is_head: self.method == Method::HEAD,
+            wants_coding: self.client.decodes,
             tracer: self.tracer.clone(),
             logs_wire: self.client.logs_wire,
         };
@@ -361,28 +364,60 @@ impl<'a> Exchange<'a> {
         Ok(())
     }
 
-    /// Reads the body of the last answer to its end.
-    pub(super) fn receive(&mut self, mut answer: Answer) -> Result<(), Failure> {
-        let limit = self.request.limits.max_filesize;
-        let delivered = &mut self.response.size_delivered;
-        let ended = match (body::check_declared(answer.head.framing, limit), &mut answer.rest) {
-            (Err(failure), _) => Ended::Limited(failure),
-            (Ok(()), Rest::Plain(wire)) => match wire.read_plain_body(limit, delivered) {
-                Ok(()) => Ended::Whole,
-                Err(failure) => Ended::Limited(failure),
-            },
-            (Ok(()), Rest::Ureq { home, response }) => {
-                let is_whole = transport::is_whole(home);
-                let reader = response.body_mut().as_reader();
-                body::receive(reader, is_whole, &self.client.lender, limit, delivered)
-            }
-        };
+    /// Reads the body of the last answer to its end. What is to be saved of it waits for the verdict; what failed here is
+    /// discarded here.
+    pub(super) fn receive(&mut self, mut answer: Answer) -> Result<Option<Saving>, Failure> {
+        let folder = self.client.folder.as_ref();
+        let mut saving = folder.map(|folder| folder.begin(self.request, self.slot, self.total));
+        let ended = self.read_body(&mut answer, saving.as_mut());
         let known = self.finish(answer);
-        match ended {
+        if let Some(saving) = &saving {
+            self.watch.concede(Phase::Write, saving.spent());
+        }
+        let read = match ended {
             Ended::Whole => known.map_or(Ok(()), Err),
-            Ended::Limited(failure) => Err(failure),
+            Ended::Failed(failure) => Err(failure),
             Ended::Broken(error) => {
                 Err(known.unwrap_or_else(|| error::from_ureq(&error, self.watch.phase())))
+            }
+        };
+        match read {
+            Ok(()) => Ok(saving),
+            Err(failure) => {
+                if let Some(saving) = saving {
+                    saving.discard();
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    fn read_body(&mut self, answer: &mut Answer, saving: Option<&mut Saving>) -> Ended {
+        let codings = match codings(&answer.head) {
+            Ok(codings) => codings,
+            Err(failure) => return Ended::Failed(failure),
+        };
+        let limit = self.request.limits.max_filesize;
+        // The length is that of what is coded, the limit that of what comes of it.
+        if codings.is_empty()
+            && let Err(failure) = body::check_declared(answer.head.framing, limit)
+        {
+            return Ended::Failed(failure);
+        }
+        let mut delivery = Delivery { limit, delivered: &mut self.response.size_delivered, saving };
+        match &mut answer.rest {
+            Rest::Plain(wire) => {
+                wire.read_plain_body(&mut delivery).map_or_else(Ended::Failed, |()| Ended::Whole)
+            }
+            Rest::Ureq { home, response } if codings.is_empty() => {
+                let is_whole = transport::is_whole(home);
+                let reader = response.body_mut().as_reader();
+                body::receive(reader, is_whole, &self.client.lender, &mut delivery)
+            }
+            Rest::Ureq { response, .. } => {
+                let turns = Turns::new(self.slot, self.total);
+                let reader = decode::reader(response.body_mut().as_reader(), &codings, &turns);
+                body::receive(reader, false, &self.client.lender, &mut delivery)
             }
         }
     }
@@ -405,6 +440,14 @@ impl<'a> Exchange<'a> {
             self.client.pool.put(origin, wire.into_connection(), Instant::now());
         }
         failure
+    }
+}
+
+/// What is to be undone of a body; of none nothing, whatever its head says.
+fn codings(head: &Head) -> Result<Vec<Coding>, Failure> {
+    match &head.content_encoding {
+        Some(header) if head.framing != Framing::NoBody => decode::codings(header),
+        _ => Ok(Vec::new()),
     }
 }
 

@@ -39,6 +39,8 @@ pub(super) struct Head {
     /// HTTP/1.1, and Connection says keep-alive or is not there.
     pub(super) keeps_alive: bool,
     pub(super) content_type: Option<String>,
+    /// `Content-Encoding`, several joined by commas; `None` where there is none or it was not asked for.
+    pub(super) content_encoding: Option<String>,
     /// The value of the only Location; `Err` when several say different things.
     pub(super) location: Option<Result<Vec<u8>, ()>>,
     /// All of them, raw; `None` unless asked for.
@@ -57,6 +59,8 @@ impl Head {
 pub(super) struct Asked {
     /// The request was a HEAD.
     pub(super) is_head: bool,
+    /// The body is to be decoded.
+    pub(super) wants_coding: bool,
     /// All headers are wanted in the record.
     pub(super) wants_headers: bool,
 }
@@ -143,6 +147,7 @@ fn judge(response: &httparse::Response<'_, '_>, len: usize, asked: Asked) -> Res
         keeps_alive: version == HttpVersion::Http11
             && values(headers, "connection").all(|value| value.eq_ignore_ascii_case(b"keep-alive")),
         content_type,
+        content_encoding: asked.wants_coding.then(|| joined(headers, "content-encoding")).flatten(),
         location: location(headers),
         headers: asked
             .wants_headers
@@ -155,6 +160,12 @@ fn values<'h>(
     name: &'static str,
 ) -> impl DoubleEndedIterator<Item = &'h [u8]> {
     headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+}
+
+/// RFC 9110 §5.3: several lines are one list.
+fn joined(headers: &[httparse::Header<'_>], name: &'static str) -> Option<String> {
+    let all: Vec<String> = values(headers, name).map(lossy).collect();
+    (!all.is_empty()).then(|| all.join(","))
 }
 
 fn lossy(value: &[u8]) -> String {
@@ -229,7 +240,7 @@ fn invalid(error: httparse::Error) -> Failure {
 mod tests {
     use super::*;
 
-    const GET: Asked = Asked { is_head: false, wants_headers: false };
+    const GET: Asked = Asked { is_head: false, wants_coding: false, wants_headers: false };
 
     fn framed(head: &str) -> Result<Framing, Class> {
         match look(head.as_bytes(), 0, GET) {

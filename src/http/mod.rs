@@ -8,6 +8,7 @@ mod buffers;
 mod certificate;
 mod chunk;
 mod connection;
+mod decode;
 mod error;
 mod exchange;
 mod head;
@@ -16,6 +17,7 @@ mod pool;
 mod reading;
 mod redirect;
 mod resolver;
+mod save;
 mod stopwatch;
 mod tls;
 mod transport;
@@ -53,6 +55,10 @@ pub struct Client {
     resolver: resolver::Resolver,
     tls: tls::Tls,
     verifies: bool,
+    /// `--compressed`.
+    decodes: bool,
+    /// `--output-dir`.
+    folder: Option<save::Folder>,
     logs_wire: bool,
     /// A record will ask for what takes time to find out: our end of a connection, what a certificate says.
     wants_details: bool,
@@ -62,7 +68,7 @@ impl Client {
     /// Builds the client of a run.
     ///
     /// # Errors
-    /// A sentence for exit 2, such as one about `--cacert`.
+    /// A sentence for exit 2, such as one about `--cacert` or `--output-dir`.
     pub fn new(config: &Config, runtime: &Runtime) -> Result<Client, String> {
         Ok(Client {
             agent: agent(config),
@@ -71,6 +77,13 @@ impl Client {
             templates: plain::Templates::default(),
             resolver: resolver::Resolver::new(&config.connection, runtime),
             tls: tls::Tls::new(&config.connection, runtime)?,
+            decodes: config.request.compressed,
+            folder: config
+                .output
+                .output_dir
+                .as_deref()
+                .map(|dir| save::Folder::open(dir, runtime))
+                .transpose()?,
             verifies: !config.connection.insecure,
             logs_wire: config.output.verbosity >= crate::config::Verbosity::Wire,
             wants_details: config.output.json,
@@ -86,6 +99,7 @@ fn agent(config: &Config) -> ureq::Agent {
         config.request.headers.iter().any(removes)
     };
     let user_agent = if is_removed("user-agent") { "" } else { config.request.user_agent.as_str() };
+    let asks_for_codings = config.request.compressed && !is_removed("accept-encoding");
     let accept = if is_removed("accept") { "" } else { "*/*" };
     let settings = ureq::config::Config::builder()
         .http_status_as_error(false)
@@ -97,7 +111,7 @@ fn agent(config: &Config) -> ureq::Agent {
         .max_response_header_size(head::MOST_HEAD_BYTES * 2)
         .user_agent(user_agent)
         .accept(accept)
-        .accept_encoding("")
+        .accept_encoding(if asks_for_codings { decode::ACCEPTED } else { "" })
         .build();
     ureq::Agent::with_parts(settings, transport::HandOver, transport::Nobody)
 }
@@ -114,7 +128,8 @@ impl Fetch for Client {
     }
 }
 
-/// The straight line of one attempt: hop after hop until an answer, then its body, then what is to be said of it.
+/// The straight line of one attempt: hop after hop until an answer, then its body, then what is to be said of it, then
+/// the file of one that passed.
 /// `response` is filled as things are seen, so it is complete at every exit.
 fn fetch_one(
     client: &Client,
@@ -125,22 +140,20 @@ fn fetch_one(
     response: &mut Response,
 ) -> Result<(), Failure> {
     let mut exchange = Exchange::new(client, request, slot, tracer, watch, response);
-    loop {
+    let saving = loop {
         let answer = exchange.ask()?;
         match exchange.redirect(&answer) {
             Ok(Some(next)) => exchange.follow(answer, next)?,
-            Ok(None) => {
-                exchange.receive(answer)?;
-                break;
-            }
+            Ok(None) => break exchange.receive(answer)?,
             Err(failure) => {
                 exchange.leave(answer);
                 return Err(failure);
             }
         }
-    }
+    };
     watch.enter(Phase::Check);
-    check::judge(response)
+    let judged = check::judge(response);
+    save::conclude(saving, judged, watch, response)
 }
 
 fn note_hop(response: &mut Response, tracer: &Tracer, from: url::Url, status: u16, to: &url::Url) {

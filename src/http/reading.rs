@@ -5,6 +5,7 @@
 
 use ureq::unversioned::transport::Buffers;
 
+use super::body::Delivery;
 use super::chunk::{self, Scanner};
 use super::connection::Received;
 use super::error;
@@ -216,13 +217,13 @@ impl Wire {
         Ok(written > 0)
     }
 
-    /// Reads a body of known length to its end without ureq, counting it into `delivered`.
-    pub(super) fn read_plain_body(&mut self, limit: Option<u64>, delivered: &mut u64) -> Result<(), Failure> {
+    /// Reads a body of known length to its end without ureq.
+    pub(super) fn read_plain_body(&mut self, delivery: &mut Delivery<'_>) -> Result<(), Failure> {
         loop {
             let count = self.buffers.input().len();
+            delivery.take(self.buffers.input())?;
             self.buffers.input_consume(count);
-            *delivered += count as u64;
-            super::body::check_delivered(*delivered, limit)?;
+            delivery.settle()?;
             if matches!(self.reading, Reading::Done) {
                 self.asked_open = true;
                 return Ok(());

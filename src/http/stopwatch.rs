@@ -104,6 +104,14 @@ impl Stopwatch {
         self.timings.starttransfer = Some(self.offset(now));
     }
 
+    /// Part of the phase that runs was another one's.
+    pub(super) fn concede(&mut self, phase: Phase, duration: Duration) {
+        if duration > Duration::ZERO {
+            self.timings.phases.add(phase, duration);
+            self.since += duration;
+        }
+    }
+
     /// The attempt is over.
     pub(super) fn stop(mut self) -> Timings {
         let now = Instant::now();

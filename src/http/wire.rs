@@ -87,6 +87,8 @@ impl fmt::Debug for Wire {
 pub(super) struct Terms {
     pub(super) limits: TimeLimits,
     pub(super) is_head: bool,
+    /// The body is to be decoded.
+    pub(super) wants_coding: bool,
     pub(super) tracer: Tracer,
     pub(super) logs_wire: bool,
 }
@@ -104,7 +106,7 @@ impl Wire {
             slot,
             watch,
             limits: terms.limits,
-            asked: Asked { is_head: terms.is_head, wants_headers: false },
+            asked: Asked { is_head: terms.is_head, wants_coding: terms.wants_coding, wants_headers: false },
             tracer: terms.tracer.clone(),
             logs_wire: terms.logs_wire,
             buffers: WireBuffers::new(lender),

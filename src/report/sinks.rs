@@ -25,6 +25,8 @@ pub struct Sinks {
     progress: Option<Progress>,
     stdout: Option<Stream>,
     stderr: Option<Stream>,
+    /// Results go to more than standard output: its end is not that of the run.
+    outlives_stdout: bool,
     told: Told,
 }
 
@@ -43,7 +45,8 @@ pub fn sinks(output: &Output, limits: &Concurrency, streams: Streams) -> Sinks {
     let remarks = Page::new(output.color);
     let tellers = remark_tellers(output, limits);
     let stderr = Stream::new(streams.stderr, tellers, remarks, curtain(streams.stderr_is_terminal));
-    Sinks { progress, stdout: Some(stdout), stderr: Some(stderr), told: Told::default() }
+    let outlives_stdout = output.output_dir.is_some();
+    Sinks { progress, stdout: Some(stdout), stderr: Some(stderr), outlives_stdout, told: Told::default() }
 }
 
 fn result_tellers(output: &Output) -> Vec<Box<dyn Teller>> {
@@ -114,6 +117,10 @@ impl Sinks {
 
     /// A reader that went away ends the run as quietly as SIGPIPE would; anything else is said once, and the run goes on.
     fn lose_stdout(&mut self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::BrokenPipe && self.outlives_stdout {
+            self.stdout = None;
+            return;
+        }
         if error.kind() == io::ErrorKind::BrokenPipe {
             *self = Sinks { told: Told { output_closed: true, ..self.told }, ..Sinks::default() };
             return;

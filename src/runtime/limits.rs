@@ -17,10 +17,10 @@ const MAPS_PER_STACK: u64 = 2;
 /// Threads of ours beside those of the jobs, and of other programs of the same user.
 const RESERVED_THREADS: u64 = 100;
 
-/// How many of the wanted jobs can be had, and a sentence when it is fewer. Raises the soft limit of descriptors
-/// to the hard one first.
-pub fn jobs_allowed(mode: Mode, wanted: u32) -> (u32, Option<String>) {
-    let mut caps = vec![descriptors_cap()];
+/// How many of the wanted jobs can be had when each has so many descriptors open, and a sentence when it is fewer. Raises
+/// the soft limit of descriptors to the hard one first.
+pub fn jobs_allowed(mode: Mode, wanted: u32, descriptors_each: u64) -> (u32, Option<String>) {
+    let mut caps = vec![descriptors_cap(descriptors_each)];
     match mode {
         Mode::Coroutines => caps.push(maps_cap()),
         Mode::Threads => caps.extend([maps_cap(), threads_cap()]),
@@ -36,11 +36,11 @@ pub fn jobs_allowed(mode: Mode, wanted: u32) -> (u32, Option<String>) {
     }
 }
 
-fn descriptors_cap() -> Option<(u64, String)> {
+fn descriptors_cap(each: u64) -> Option<(u64, String)> {
     let (soft, hard) = sys::limit(Limit::Descriptors).ok()?;
     let soft = if soft < hard && sys::set_soft_limit(Limit::Descriptors, hard).is_ok() { hard } else { soft };
     let why = format!("the limit of open descriptors is {soft} (ulimit -n)");
-    Some((soft.saturating_sub(RESERVED_DESCRIPTORS), why))
+    Some((soft.saturating_sub(RESERVED_DESCRIPTORS) / each.max(1), why))
 }
 
 fn maps_cap() -> Option<(u64, String)> {
@@ -66,8 +66,8 @@ mod tests {
 
     #[test]
     fn few_jobs_are_always_allowed_and_too_many_are_explained() {
-        assert_eq!(jobs_allowed(Mode::Sync, 1), (1, None));
-        let (jobs, why) = jobs_allowed(Mode::Coroutines, u32::MAX);
+        assert_eq!(jobs_allowed(Mode::Sync, 1, 1), (1, None));
+        let (jobs, why) = jobs_allowed(Mode::Coroutines, u32::MAX, 2);
         assert!((1..u32::MAX).contains(&jobs));
         assert!(why.is_some_and(|why| why.starts_with("--jobs lowered from 4294967295 to ")));
     }

@@ -14,13 +14,14 @@ mod sys;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Instant;
 
 pub use answer::Answer;
 pub use mailbox::{Mailbox, Sender};
-pub use offload::{Job, Offload};
+pub use offload::{Job, NoResult, Offload};
 pub use slot::{Slot, Wake};
 pub use socket::{ConnectError, Listener, Socket};
 
@@ -201,6 +202,22 @@ impl Shared {
         if let Some(hub) = &self.hub {
             hub.wait_for_turn(slot);
         }
+    }
+}
+
+/// Gives a file a name that nothing has yet: what is there already, a link included, is never replaced, not even when it
+/// comes to be there at the same moment.
+///
+/// # Errors
+/// `AlreadyExists`, or what the system said.
+pub fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
+    match sys::rename_without_replacing(from, to) {
+        // File systems that cannot, such as NFS, can link.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            std::fs::hard_link(from, to)?;
+            std::fs::remove_file(from)
+        }
+        renamed => renamed,
     }
 }
 

@@ -1,12 +1,15 @@
 //! Threads for what would block the worker: name look-ups, files.
 //!
-//! Knows how many threads there may be. Refuses to know the jobs, and how their answers come back (`answer`).
+//! Knows how many threads there may be. Refuses to know the jobs.
 
 use std::collections::VecDeque;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use super::answer::Answer;
+use super::slot::{Slot, Wake};
 
 /// The most threads at once. Ten slow names must not wait for each other; beyond this they queue.
 const MOST_THREADS: usize = 64;
@@ -16,6 +19,17 @@ const STACK_BYTES: usize = 256 << 10;
 
 /// A thread with nothing to do goes home after this.
 const IDLE: Duration = Duration::from_secs(5);
+
+/// Why there is no result of a job.
+#[derive(Debug)]
+pub enum NoResult {
+    /// Nobody waits for it any more; what it comes to is dropped where it is done.
+    GaveUp(Wake),
+    /// There is no thread for it.
+    NoThread(io::Error),
+    /// It panicked.
+    Panicked,
+}
 
 /// Something to do where it blocks nobody.
 pub type Job = Box<dyn FnOnce() + Send>;
@@ -69,6 +83,45 @@ impl Offload {
             }
         }
         Ok(())
+    }
+
+    /// Has a job done while the slot is parked, and takes its result.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn run<T: Send + 'static>(
+        &self,
+        slot: &Arc<Slot>,
+        until: Option<Instant>,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, NoResult> {
+        let answer = Arc::new(Answer::default());
+        let desk = Desk { result: Arc::new(Mutex::new(None)), answer: Arc::clone(&answer) };
+        self.submit(Box::new(move || desk.put(job()))).map_err(NoResult::NoThread)?;
+        let result = answer.wait(slot, until).map_err(NoResult::GaveUp)?;
+        let taken = result.lock().unwrap_or_else(PoisonError::into_inner).take();
+        taken.ok_or(NoResult::Panicked)
+    }
+}
+
+/// Where one result lies until it is taken.
+type Shelf<T> = Arc<Mutex<Option<T>>>;
+
+/// Gives the answer when the job is over, even if it panicked: whoever waits without a limit must hear of it.
+struct Desk<T> {
+    result: Shelf<T>,
+    answer: Arc<Answer<Shelf<T>>>,
+}
+
+impl<T> Desk<T> {
+    fn put(self, result: T) {
+        *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+    }
+}
+
+impl<T> Drop for Desk<T> {
+    fn drop(&mut self) {
+        self.answer.give(Arc::clone(&self.result));
     }
 }
 
@@ -128,6 +181,26 @@ mod tests {
         seen.sort_unstable();
         assert_eq!(seen, (0..10).collect::<Vec<_>>());
         open.send(()).unwrap();
+    }
+
+    #[test]
+    fn a_result_comes_back_and_a_panic_is_told() {
+        let runtime = super::super::Runtime::start(crate::config::Mode::Threads, 1).unwrap();
+        let slot = runtime.slot();
+        assert_eq!(runtime.offload().run(&slot, None, || 7).unwrap(), 7);
+        let panicked =
+            runtime.offload().run(&slot, None, || -> u8 { panic::resume_unwind(Box::new("quietly")) });
+        assert!(matches!(panicked, Err(NoResult::Panicked)));
+    }
+
+    #[test]
+    fn a_stop_ends_no_wait_that_is_not_to_be_stopped() {
+        let runtime = super::super::Runtime::start(crate::config::Mode::Threads, 1).unwrap();
+        let slot = runtime.slot();
+        runtime.stop();
+        let run = || runtime.offload().run(&slot, None, || 7);
+        assert_eq!(slot.unstopped(run).unwrap(), 7);
+        assert!(slot.is_stopped());
     }
 
     #[test]

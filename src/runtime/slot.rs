@@ -42,7 +42,7 @@ pub struct Slot {
     /// Its row in the table of deadlines.
     pub(super) index: usize,
     /// Whether `Runtime::stop` ends its waits.
-    heeds_stop: bool,
+    heeds_stop: AtomicBool,
     /// Somebody called `wake` since it last looked.
     woken: AtomicBool,
     pub(super) parking: Mutex<Parking>,
@@ -54,12 +54,24 @@ pub struct Slot {
     phase_since: AtomicU64,
 }
 
+/// Makes a slot heed a stop again, also when what it did panicked.
+struct Restored<'a> {
+    slot: &'a Slot,
+    heeded: bool,
+}
+
+impl Drop for Restored<'_> {
+    fn drop(&mut self) {
+        self.slot.heeds_stop.store(self.heeded, Ordering::Relaxed);
+    }
+}
+
 impl Slot {
     pub(super) fn new(shared: Arc<Shared>, index: usize, heeds_stop: bool) -> Slot {
         Slot {
             shared,
             index,
-            heeds_stop,
+            heeds_stop: AtomicBool::new(heeds_stop),
             woken: AtomicBool::new(false),
             parking: Mutex::new(Parking::Nothing),
             bell: Condvar::new(),
@@ -137,7 +149,14 @@ impl Slot {
 
     /// Whether the run is being stopped and this task should end: an ordinary error on the way out, never a kill.
     pub fn is_stopped(&self) -> bool {
-        self.heeds_stop && self.shared.is_stopped()
+        self.heeds_stop.load(Ordering::Relaxed) && self.shared.is_stopped()
+    }
+
+    /// Does something whose waits a stop does not end: what is begun on a disk is waited for, or nobody would tidy up.
+    pub fn unstopped<R>(&self, work: impl FnOnce() -> R) -> R {
+        let heeded = self.heeds_stop.swap(false, Ordering::Relaxed);
+        let _restored = Restored { slot: self, heeded };
+        work()
     }
 
     pub(super) fn parking(&self) -> std::sync::MutexGuard<'_, Parking> {

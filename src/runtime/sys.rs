@@ -3,10 +3,13 @@
 //! Knows libc. Refuses to know tasks, slots and why anybody calls.
 #![expect(unsafe_code, reason = "libc is called here and nowhere else; each call is argued where it stands")]
 
+use std::ffi::CString;
 use std::io;
 use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// What a descriptor is waited for.
@@ -317,6 +320,24 @@ pub(super) fn set_soft_limit(which: Limit, soft: u64) -> io::Result<()> {
     let value = libc::rlimit { rlim_cur: soft, rlim_max: hard };
     // SAFETY: the pointer is to a local.
     check(unsafe { libc::setrlimit(which.resource(), &raw const value) }).map(drop)
+}
+
+/// `renameat2` with `RENAME_NOREPLACE`; a kernel or file system that has it not says `InvalidInput` or `Unsupported`.
+pub(super) fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
+    let (from, to) = (CString::new(from.as_os_str().as_bytes())?, CString::new(to.as_os_str().as_bytes())?);
+    // The system call and not the C library's function, which came later than the oldest ones in use.
+    // SAFETY: both names end in NUL and live through the call.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_renameat2,
+            libc::AT_FDCWD,
+            from.as_ptr(),
+            libc::AT_FDCWD,
+            to.as_ptr(),
+            libc::RENAME_NOREPLACE,
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// The number of the calling thread, as `/proc` shows it.

@@ -62,6 +62,7 @@ pub(crate) struct Greenfetch {
     input: Input,
     output: Output,
     n_descriptors: Option<u32>,
+    largest_file: Option<u32>,
     modes: Vec<Mode>,
     is_quiet: bool,
     is_coloured: bool,
@@ -81,6 +82,7 @@ impl Greenfetch {
             input: Input::Nothing,
             output: Output::Heard,
             n_descriptors: None,
+            largest_file: None,
             modes: vec![COROUTINES],
             is_quiet: true,
             is_coloured: false,
@@ -157,6 +159,12 @@ impl Greenfetch {
     /// No more open files than this.
     pub(crate) fn descriptors(mut self, n: u32) -> Greenfetch {
         self.n_descriptors = Some(n);
+        self
+    }
+
+    /// No file longer than so many blocks of 512 bytes, and no signal that says so: what a full disk looks like.
+    pub(crate) fn largest_file(mut self, n_blocks: u32) -> Greenfetch {
+        self.largest_file = Some(n_blocks);
         self
     }
 

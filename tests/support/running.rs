@@ -132,6 +132,14 @@ impl Running {
         self.dir.path()
     }
 
+    /// The most memory that it has had so far, in KiB; it must still run.
+    pub(crate) fn peak_memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = peak.and_then(|peak| peak.split_whitespace().next()).expect("a process has memory");
+        number.parse().expect("a number")
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: i32) {
         sys::kill(self.child.id(), signal);

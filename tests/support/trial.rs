@@ -33,14 +33,17 @@ impl Greenfetch {
 
     fn program(&self) -> Command {
         let greenfetch = env!("CARGO_BIN_EXE_greenfetch");
-        let Some(n) = self.n_descriptors else {
+        let descriptors = self.n_descriptors.map(|n| format!("ulimit -n {n} && "));
+        let file = self.largest_file.map(|n| format!("trap '' XFSZ && ulimit -f {n} && "));
+        let limits = [descriptors, file].into_iter().flatten().collect::<String>();
+        if limits.is_empty() {
             // A script in the background ignores SIGINT, and what it starts keeps to that: here nobody does.
             let mut command = Command::new("env");
             command.args(["--default-signal=INT,TERM,HUP,PIPE", greenfetch]);
             return command;
-        };
+        }
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", &format!("ulimit -n {n} && exec \"$0\" \"$@\""), greenfetch]);
+        command.args(["-c", &format!("{limits}exec \"$0\" \"$@\""), greenfetch]);
         command
     }
 

@@ -1,0 +1,322 @@
+//! Bodies that are kept: a temporary name while a body comes, its own name once its URL has passed.
+//!
+//! Knows names that are safe everywhere, and that nothing which was there before is ever touched. Refuses to decide what
+//! passes (`check`). Nothing here blocks the worker: whatever touches the disk is a job, one at a time for a file.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use url::Url;
+
+use super::connection::Deadline;
+use super::error;
+use super::stopwatch::Stopwatch;
+use crate::outcome::{Class, Failure, Phase};
+use crate::request::Request;
+use crate::response::Response;
+use crate::runtime::{NoResult, Offload, Runtime, Slot, Wake, rename_without_replacing};
+
+/// So many bytes are written at once, at least; a body that is shorter is one job.
+const BLOCK_BYTES: usize = 64 << 10;
+
+/// The longest name in bytes; with what is added to it while it is temporary below the 255 of every file system.
+const MOST_NAME_BYTES: usize = 200;
+
+/// The longest ending, dot included, that a name keeps when it has to be cut.
+const MOST_ENDING_BYTES: usize = 12;
+
+/// Where bodies are saved.
+pub(super) struct Folder {
+    path: PathBuf,
+    offload: Arc<Offload>,
+}
+
+impl Folder {
+    /// Makes the folder if it is missing.
+    ///
+    /// # Errors
+    /// A sentence for exit 2.
+    pub(super) fn open(path: &Path, runtime: &Runtime) -> Result<Folder, String> {
+        let made = fs::create_dir_all(path).and_then(|()| fs::metadata(path));
+        let complain =
+            |why: &str| format!("--output-dir: {}: {why}", crate::sanitize::escape(&path.to_string_lossy()));
+        match made {
+            Ok(metadata) if metadata.is_dir() => {
+                Ok(Folder { path: path.to_owned(), offload: Arc::clone(runtime.offload()) })
+            }
+            Ok(_) => Err(complain("is not a directory")),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(complain("is not a directory")),
+            Err(error) => Err(complain(&error::system_word(&error))),
+        }
+    }
+
+    /// Begins to save a body. Until there is a block of it, nothing is on the disk.
+    pub(super) fn begin(&self, request: &Request, slot: &Arc<Slot>, total: Deadline) -> Saving {
+        Saving {
+            folder: self.path.clone(),
+            name: name(request.subject.urlnum, &request.url),
+            offload: Arc::clone(&self.offload),
+            slot: Arc::clone(slot),
+            total,
+            pending: Vec::new(),
+            part: None,
+            spent: Duration::ZERO,
+        }
+    }
+}
+
+/// A body that is being saved.
+pub(super) struct Saving {
+    folder: PathBuf,
+    name: String,
+    offload: Arc<Offload>,
+    slot: Arc<Slot>,
+    total: Deadline,
+    pending: Vec<u8>,
+    part: Option<Part>,
+    spent: Duration,
+}
+
+impl Saving {
+    /// Takes bytes that are to be written soon.
+    pub(super) fn take(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+    }
+
+    /// Writes what has come together, once it is a block.
+    ///
+    /// # Errors
+    /// `write`, or `timeout` when the disk takes longer than `--max-time`.
+    pub(super) fn settle(&mut self) -> Result<(), Failure> {
+        if self.pending.len() < BLOCK_BYTES {
+            return Ok(());
+        }
+        let (pending, path) = (std::mem::take(&mut self.pending), self.temporary());
+        let part = self.part.take();
+        let written = self.on_disk(move || {
+            let mut part = part.map_or_else(|| Part::create(path), Ok)?;
+            part.write(&pending)?;
+            Ok(part)
+        });
+        self.part = Some(written?);
+        Ok(())
+    }
+
+    /// Gives the file its name. Says what that is, with the folder as the user named it.
+    fn keep(mut self) -> Result<String, Failure> {
+        let (pending, path) = (std::mem::take(&mut self.pending), self.temporary());
+        let (part, name) = (self.part.take(), self.folder.join(&self.name));
+        let shown = name.to_string_lossy().into_owned();
+        self.on_disk(move || {
+            let mut part = part.map_or_else(|| Part::create(path), Ok)?;
+            part.write(&pending)?;
+            part.rename(name)?;
+            Ok(part)
+        })?
+        .is_kept = true;
+        Ok(shown)
+    }
+
+    /// Leaves nothing on the disk.
+    pub(super) fn discard(mut self) {
+        if let Some(part) = self.part.take() {
+            // What cannot be removed stays under a name that says what it is.
+            let _ = self.on_disk(move || {
+                drop(part);
+                Ok(())
+            });
+        }
+    }
+
+    /// How long the disk was waited for.
+    pub(super) fn spent(&self) -> Duration {
+        self.spent
+    }
+
+    fn temporary(&self) -> PathBuf {
+        self.folder.join(format!(".{}.part", self.name))
+    }
+
+    /// Has a thread do what touches the disk, with the slot parked. A stop of the run does not end the wait: what was
+    /// begun is finished or removed before the process may end.
+    fn on_disk<T: Send + 'static>(
+        &mut self,
+        job: impl FnOnce() -> Result<T, Unwritten> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let (began, phase) = (Instant::now(), self.slot.phase());
+        self.slot.enter(Phase::Write, began);
+        let done = self.slot.unstopped(|| self.offload.run(&self.slot, self.total.at, job));
+        let now = Instant::now();
+        self.slot.enter(phase, now);
+        self.spent += now.saturating_duration_since(began);
+        match done {
+            Ok(written) => written.map_err(|unwritten| unwritten.failure()),
+            Err(NoResult::GaveUp(Wake::Stopped)) => Err(error::cancelled(Phase::Write)),
+            Err(NoResult::GaveUp(_)) => Err(error::late(self.total.limit, Phase::Write)),
+            Err(NoResult::NoThread(error)) => Err(Unwritten { path: self.temporary(), error }.failure()),
+            Err(NoResult::Panicked) => {
+                Err(error::internal(Phase::Write, "a bug in greenfetch: writing panicked"))
+            }
+        }
+    }
+}
+
+/// The last step of an attempt: a file exists only for a URL that passed.
+///
+/// # Errors
+/// Why the URL did not pass, or why its file could not be written.
+pub(super) fn conclude(
+    saving: Option<Saving>,
+    judged: Result<(), Failure>,
+    watch: &mut Stopwatch,
+    response: &mut Response,
+) -> Result<(), Failure> {
+    let Some(saving) = saving else { return judged };
+    watch.enter(Phase::Write);
+    match judged {
+        Ok(()) => {
+            response.filename_effective = Some(saving.keep()?);
+            Ok(())
+        }
+        Err(failure) => {
+            saving.discard();
+            Err(failure)
+        }
+    }
+}
+
+/// What the system said of which file.
+struct Unwritten {
+    path: PathBuf,
+    error: io::Error,
+}
+
+impl Unwritten {
+    fn failure(&self) -> Failure {
+        let why = match self.error.kind() {
+            io::ErrorKind::AlreadyExists => "is there already, and nothing is replaced".to_owned(),
+            _ => error::system_word(&self.error),
+        };
+        Failure::new(Class::Write, Phase::Write, format!("{}: {why}", self.path.display()))
+    }
+}
+
+/// A file that this run made. Dropped, it is gone, unless it is to be kept: so also when nobody waits any more for what
+/// becomes of it.
+struct Part {
+    file: File,
+    path: PathBuf,
+    is_kept: bool,
+}
+
+impl Part {
+    /// `O_EXCL`: neither a file nor a link that is there is opened (wget CVE-2014-4877).
+    fn create(path: PathBuf) -> Result<Part, Unwritten> {
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(file) => Ok(Part { file, path, is_kept: false }),
+            Err(error) => Err(Unwritten { path, error }),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Unwritten> {
+        self.file.write_all(bytes).map_err(|error| Unwritten { path: self.path.clone(), error })
+    }
+
+    fn rename(&mut self, name: PathBuf) -> Result<(), Unwritten> {
+        match rename_without_replacing(&self.path, &name) {
+            Ok(()) => self.path = name,
+            Err(error) => return Err(Unwritten { path: name, error }),
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // Nobody is left to be told.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A name that is one on every system, whatever the URL says: the place in the list makes it unique and no device, `.`
+/// or option, lower case keeps two apart where case does not count.
+fn name(urlnum: u64, url: &Url) -> String {
+    let said = format!("{}{}", url.host_str().unwrap_or_default(), url.path());
+    let mut slug = String::with_capacity(said.len());
+    for letter in said.chars().map(|letter| letter.to_ascii_lowercase()) {
+        let safe = if letter.is_ascii_alphanumeric() || "._".contains(letter) { letter } else { '-' };
+        if safe.is_ascii_alphanumeric() || !slug.ends_with(['-', '.', '_']) {
+            slug.push(safe);
+        }
+    }
+    let slug = slug.trim_matches(['-', '.', '_']);
+    let ordinal = format!("{urlnum:05}");
+    if slug.is_empty() {
+        ordinal
+    } else {
+        format!("{ordinal}-{}", shortened(slug, MOST_NAME_BYTES - ordinal.len() - 1))
+    }
+}
+
+/// Cut in front of its ending. ASCII alone, so that every byte is a letter.
+fn shortened(slug: &str, most: usize) -> String {
+    if slug.len() <= most {
+        return slug.to_owned();
+    }
+    let dot = slug.rfind('.').filter(|dot| slug.len() - dot <= MOST_ENDING_BYTES);
+    let ending = dot.map_or("", |dot| &slug[dot..]);
+    format!("{}{ending}", slug[..most - ending.len()].trim_end_matches(['-', '.', '_']))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn named(url: &str) -> String {
+        name(7, &Url::parse(url).unwrap())
+    }
+
+    #[test]
+    fn a_name_says_where_it_comes_from() {
+        for (url, expected) in [
+            ("http://Example.com/", "00007-example.com"),
+            ("http://example.com/A/b.HTML?x=1#y", "00007-example.com-a-b.html"),
+            ("http://[::1]:8080/x", "00007-1-x"),
+            ("http://127.0.0.1/..%2f%2e%2e%2fetc/passwd", "00007-127.0.0.1-2f-2e-2e-2fetc-passwd"),
+            ("http://a/%00%0a%ff/~x/", "00007-a-00-0a-ff-x"),
+            ("http://con/aux", "00007-con-aux"),
+            ("http://a/x.../-rf", "00007-a-x.rf"),
+            ("http://b\u{fc}cher.test/\u{e4}", "00007-xn--bcher-kva.test-c3-a4"),
+        ] {
+            assert_eq!(named(url), expected.replace("--", "-"), "{url}");
+        }
+        assert_eq!(name(1_234_567, &Url::parse("http://a/").unwrap()), "1234567-a");
+    }
+
+    #[test]
+    fn a_long_name_is_cut_and_keeps_its_ending() {
+        let long = named(&format!("http://a/{}.tar", "x".repeat(300)));
+        assert!(long.len() == MOST_NAME_BYTES && long.ends_with("xxx.tar"), "{long}");
+        let dots = named(&format!("http://a/{}", "x.".repeat(300)));
+        assert!(dots.len() <= MOST_NAME_BYTES && dots.ends_with('x'), "{dots}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_url_makes_a_name_that_is_not_safe(urlnum: u64, path in "\\PC{0,300}") {
+            let mut url = Url::parse("http://a.test/").unwrap();
+            url.set_path(&path);
+            let name = name(urlnum, &url);
+            prop_assert!(name.len() <= MOST_NAME_BYTES && name.starts_with(|c: char| c.is_ascii_digit()));
+            prop_assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b)));
+            prop_assert!(!name.contains("..") && !name.ends_with('.'));
+        }
+    }
+}
