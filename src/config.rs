@@ -2,6 +2,7 @@
 //!
 //! Knows values in the groups that `--help` has. Refuses to know how they were typed (`cli`).
 
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,6 +40,22 @@ pub enum Operand {
     File(PathBuf),
     /// `-`, or no operand and a standard input that is no terminal.
     Stdin,
+}
+
+/// The environment variable that makes a run measure its own process: set for the children of a comparison alone.
+pub const MEASURES_VARIABLE: &str = "GREENFETCH_MEASURES";
+
+/// `--compare`: the same list in several modes, several times.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    /// What every run is like; its mode and its loudness hold for none.
+    pub config: Config,
+    /// `--compare=MODES`, at least two, in the order typed; one may come twice. Defaults to sync, threads, coroutines.
+    pub modes: Vec<Mode>,
+    /// `--runs`: counted runs in each mode, 1 to 100. Defaults to 3.
+    pub runs: u32,
+    /// The options that were typed and that every run takes again, as they were typed.
+    pub passed_on: Vec<OsString>,
 }
 
 /// Everything a run needs to know. Built once, never changed.
@@ -235,6 +252,8 @@ pub struct Output {
     pub color: bool,
     /// `--output-dir`: where bodies are saved; `None` counts and discards them.
     pub output_dir: Option<PathBuf>,
+    /// Whether the process measures itself, for the comparison that started it: [`MEASURES_VARIABLE`].
+    pub measures: bool,
     /// Whether the bar is drawn: stderr is a terminal, not CI, no `-q`, no `--no-progress-meter`.
     pub progress: bool,
 }

@@ -132,6 +132,19 @@ pub struct Summary {
     pub limiters: Limiters,
     /// From the run's start to its last outcome.
     pub wall: Duration,
+    /// What the process came to; `None` unless somebody measures it.
+    pub measures: Option<Measures>,
+}
+
+/// What only a process itself can say of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measures {
+    /// The most threads of the system at once.
+    pub peak_threads: u64,
+    /// Bytes resident at most; 0 when the system does not say.
+    pub peak_memory: u64,
+    /// Bytes resident before the first request; 0 when the system does not say.
+    pub memory_before: u64,
 }
 
 /// A listener. It writes to what it was given and nothing else.

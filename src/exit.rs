@@ -45,6 +45,39 @@ impl ExitStatus {
             ExitStatus::Signal(signal) => 128_u8.wrapping_add(u8::try_from(signal).unwrap_or(0)),
         }
     }
+
+    /// What a greenfetch that ended by itself with this number said; a number that is not in the table is a bug.
+    pub fn from_code(code: u8) -> ExitStatus {
+        let by_itself = [
+            ExitStatus::Pass,
+            ExitStatus::Failed,
+            ExitStatus::Usage,
+            ExitStatus::Empty,
+            ExitStatus::Gate,
+            ExitStatus::Write,
+            ExitStatus::Deadline,
+        ];
+        by_itself.into_iter().find(|status| status.code() == code).unwrap_or(ExitStatus::Bug)
+    }
+
+    /// The one that counts of several: the first in the table's order that occurs.
+    pub fn worst(statuses: impl IntoIterator<Item = ExitStatus>) -> ExitStatus {
+        statuses.into_iter().min_by_key(|status| status.rank()).unwrap_or(ExitStatus::Pass)
+    }
+
+    fn rank(self) -> u8 {
+        match self {
+            ExitStatus::Usage => 0,
+            ExitStatus::Empty => 1,
+            ExitStatus::Signal(_) => 2,
+            ExitStatus::Deadline => 3,
+            ExitStatus::Bug => 4,
+            ExitStatus::Failed => 5,
+            ExitStatus::Write => 6,
+            ExitStatus::Gate => 7,
+            ExitStatus::Pass => 8,
+        }
+    }
 }
 
 /// The table that `greenfetch help exit-codes` prints.
@@ -137,5 +170,25 @@ mod tests {
         assert_eq!(status(|s| (s.internal, s.failed) = (1, 2)), 101);
         assert_eq!(status(|s| (s.failed, s.failed_write) = (2, 1)), 1);
         assert_eq!(status(|s| (s.stop, s.failed, s.cancelled) = (Some(Stop::FailFast), 1, 2)), 1);
+    }
+
+    #[test]
+    fn the_worst_of_several_runs_is_the_first_of_the_tables_order() {
+        let worst = |codes: &[u8]| ExitStatus::worst(codes.iter().copied().map(ExitStatus::from_code)).code();
+        for (codes, expected) in [
+            (&[][..], 0),
+            (&[0, 0], 0),
+            (&[0, 4], 4),
+            (&[4, 5, 0], 5),
+            (&[5, 1], 1),
+            (&[1, 101], 101),
+            (&[101, 124, 1], 124),
+            (&[124, 3], 3),
+            (&[3, 2, 124], 2),
+            (&[0, 77], 101),
+        ] {
+            assert_eq!(worst(codes), expected, "{codes:?}");
+        }
+        assert_eq!(ExitStatus::worst([ExitStatus::Deadline, ExitStatus::Signal(2)]), ExitStatus::Signal(2));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  process     main → run ──────────────────── cli → config
-//!  whole runs             demo
+//!  whole runs           compare   demo
 //!  the loop                  engine ← signal
 //!  rooms        list → plan  │  schedule  │  runtime ← http  │  report
 //!  pure                stats      sanitize      exit
@@ -36,4 +36,5 @@ pub mod response;
 pub mod sanitize;
 pub mod stats;
 
+pub mod compare;
 pub mod demo;

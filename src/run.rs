@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cli::{self, Command, DemoCommand, Environment, HelpTopic};
+use crate::compare;
 use crate::config::{Config, Operand, Verbosity};
 use crate::demo;
 use crate::engine::{Engine, Message, Orders, Parts};
@@ -46,6 +47,9 @@ pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
     concurrency.jobs = jobs;
 
     let runtime = Runtime::start(concurrency.mode, jobs).map_err(no_thread)?;
+    if config.output.measures {
+        runtime.begin_census();
+    }
     let client = Client::new(config, &runtime).map_err(Refused::because)?;
     let mut sinks = report::sinks(&config.output, &concurrency, streams);
 
@@ -120,6 +124,9 @@ pub fn main(argv: impl Iterator<Item = OsString>) -> ExitStatus {
         Ok(Command::Fetch(config)) => {
             run(&config, streams(&environment)).map_err(|refused| refused.to_string())
         }
+        Ok(Command::Compare(comparison)) => {
+            compare::run(&comparison, streams(&environment)).map_err(|refused| refused.to_string())
+        }
         Ok(Command::Demo(command)) => demo(command, &environment),
         Ok(Command::Help(HelpTopic::ExitCodes)) => Ok(print(TABLE)),
         Ok(Command::Print(text)) => Ok(print(&text)),
@@ -161,9 +168,19 @@ fn demo(command: DemoCommand, environment: &Environment<'_>) -> Result<ExitStatu
             Ok(ExitStatus::Pass)
         }
         DemoCommand::Fetch(mut config) => {
-            let origin = demo::Child::start().map_err(|error| format!("greenfetch: demo: {error}"))?;
+            let origin = demo_origin()?;
             config.operands = demo::list(origin.addr()).into_iter().map(Operand::Url).collect();
             run(&config, streams(environment)).map_err(|refused| refused.to_string())
         }
+        DemoCommand::Compare(mut comparison) => {
+            let origin = demo_origin()?;
+            comparison.config.operands =
+                demo::comparison_list(origin.addr()).into_iter().map(Operand::Url).collect();
+            compare::lesson(&comparison, streams(environment)).map_err(|refused| refused.to_string())
+        }
     }
+}
+
+fn demo_origin() -> Result<demo::Child, String> {
+    demo::Child::start().map_err(|error| format!("greenfetch: demo: {error}"))
 }

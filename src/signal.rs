@@ -12,6 +12,7 @@ use signal_hook::low_level;
 
 use crate::engine::{Message, Queue};
 use crate::event::{Event, Stop};
+use crate::runtime::children::Leash;
 use crate::runtime::{self, Runtime, Sender};
 
 /// Forwards signals from now on. One that the parent had us ignore, as nohup does with HUP, stays ignored.
@@ -34,6 +35,25 @@ pub fn forward(sender: Sender<Message>, runtime: Runtime, queue: Arc<Queue>) -> 
                     sender.send(Message::Stop(Stop::Signal(signal)));
                 }
             }
+        }
+    })?;
+    Ok(())
+}
+
+/// Passes the signals that end processes on to the child that is under way; a second one ends us at once.
+///
+/// # Errors
+/// What the system said when there is no thread or descriptor for it.
+pub fn pass_on(leash: Arc<Leash>) -> io::Result<()> {
+    let ends = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !runtime::is_signal_ignored(*signal));
+    let mut signals = Signals::new(ends)?;
+    let builder = std::thread::Builder::new().name("signals".to_owned()).stack_size(64 << 10);
+    builder.spawn(move || {
+        for signal in signals.forever() {
+            if leash.pulled().is_some() {
+                die_of(signal);
+            }
+            leash.pull(signal);
         }
     })?;
     Ok(())

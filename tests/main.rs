@@ -2,6 +2,7 @@
 
 mod support;
 
+mod compare;
 mod connect;
 mod decode;
 mod demo;

@@ -27,7 +27,7 @@ const DOORS: &[Door] = &[
     Door { words: &["indicatif::"], places: &["report/progress.rs"], instead: "be a Sink" },
     Door {
         words: &["serde_json::"],
-        places: &["record.rs", "report/json.rs", "check/judge.rs"],
+        places: &["record.rs", "report/json.rs", "check/judge.rs", "compare/child.rs"],
         instead: "use record::Record",
     },
     Door { words: &["signal_hook::"], places: &["signal.rs"], instead: "signals arrive as messages" },
@@ -71,7 +71,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Those that bring rooms together; nobody below names them.
-const ABOVE: [&str; 4] = ["engine", "run", "demo", "signal"];
+const ABOVE: [&str; 5] = ["engine", "run", "compare", "demo", "signal"];
 
 /// What is plain data or computes on it, and so names no room at all.
 const BELOW: [&str; 11] = [

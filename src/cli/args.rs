@@ -15,7 +15,7 @@ use clap::{ArgAction, CommandFactory, Parser};
 
 use super::address;
 use super::complaint::Typed;
-use super::value::{self, ColorChoice, Limit};
+use super::value::{self, ColorChoice, Limit, Modes};
 use crate::config::{Mode, Resolve};
 use crate::request::{Method, Secret};
 
@@ -94,14 +94,14 @@ pub(super) struct ConcurrencyArgs {
     #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
     #[arg(alias = "parallel-max", value_parser = Typed(value::parse_jobs))]
     pub(super) jobs: Option<u32>,
-    /// URLs in flight for one host, 0 = no limit [default: 10]
+    /// In flight for one host, 0 = no limit [default: 10]
     ///
     /// The default does not bind the loopback (127.0.0.0/8, ::1, localhost, *.localhost); a number that is given does.
     /// What counts is the host in the list, before any redirect.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     #[arg(alias = "parallel-max-host", value_parser = Typed(value::parse_per_host))]
     pub(super) per_host: Option<Limit<u32>>,
-    /// Starts per second or minute: N/s, N/m [default: no limit]
+    /// Starts, as N/s or N/m [default: no limit]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = Typed(value::parse_rate))]
     pub(super) rate: Option<Limit<Duration>>,
     /// coroutines, threads or sync [default: coroutines]
@@ -113,6 +113,21 @@ pub(super) struct ConcurrencyArgs {
     /// One URL after another: --mode sync
     #[arg(long)]
     pub(super) sync: bool,
+    /// The list in each mode, with the speed-up
+    ///
+    /// A table takes the place of the URL lines, with --json one document: time, CPU, threads and memory of each mode,
+    /// what can be told apart and how much of the possible was reached. Each run is a process of its own, after one
+    /// that does not count; all is sent several times, so only idempotent methods are taken. --deadline holds for each
+    /// run. The exit status is the worst of all runs. [default modes: sync,threads,coroutines]
+    #[arg(long, value_name = "MODES", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "sync,threads,coroutines", value_parser = Typed(value::parse_modes))]
+    pub(super) compare: Option<Modes>,
+    /// Runs in each mode of --compare, 1 to 100 [default: 3]
+    ///
+    /// A single run cannot tell a difference from noise.
+    #[arg(long, value_name = "N", hide_short_help = true, allow_negative_numbers = true)]
+    #[arg(value_parser = Typed(value::parse_runs))]
+    pub(super) runs: Option<u32>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -166,7 +181,7 @@ pub(super) struct ConnectionArgs {
     ///
     /// HOST:PORT:ADDR[,ADDR] holds for URLs of this host and port; * is any host, IPv6 is bare or in brackets. The
     /// first one that fits holds.
-    #[arg(long, value_name = "HOST:PORT:ADDR", allow_hyphen_values = true)]
+    #[arg(long, value_name = "HOST:PORT:ADDR", allow_hyphen_values = true, hide_short_help = true)]
     #[arg(value_parser = Typed(address::parse_resolve))]
     pub(super) resolve: Vec<Resolve>,
     /// IPv4 addresses only

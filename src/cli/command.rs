@@ -9,6 +9,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use super::args::{Args, help_text};
+use super::compare;
 use super::operands::{operands, shown_path};
 use super::resolve::resolve;
 use super::value::shown;
@@ -28,29 +29,39 @@ pub fn parse(argv: impl Iterator<Item = OsString>, env: &Environment) -> Result<
     };
     match Args::from_arg_matches(&matches) {
         Ok(args) if args.hidden.serve.is_some() => serve(&args, &matches).map(Command::Demo),
-        Ok(args) => command(args, env),
+        Ok(args) => command(args, &matches, env),
         Err(error) => complaint::stopped(&error),
     }
 }
 
-fn command(args: Args, env: &Environment) -> Result<Command, UsageError> {
+fn command(args: Args, matches: &ArgMatches, env: &Environment) -> Result<Command, UsageError> {
     let first = args.operands.first().and_then(|first| first.to_str()).unwrap_or_default();
     match first {
-        "demo" => demo(args, env).map(Command::Demo),
+        "demo" => demo(args, matches, env).map(Command::Demo),
         "help" => help(&args.operands[1..]),
         "report" | "diff" => Err(UsageError(format!(
             "the command {first} is not in this version; a file of that name is ./{first}"
         ))),
         _ => {
             let operands = operands(&args.operands, args.output.json, env)?;
-            Ok(Command::Fetch(Box::new(resolve(args, operands, env)?)))
+            let wanted = compare::wanted(&args, matches)?;
+            let config = resolve(args, operands, env)?;
+            match wanted {
+                None => Ok(Command::Fetch(Box::new(config))),
+                Some(wanted) => Ok(Command::Compare(Box::new(wanted.of(config)?))),
+            }
         }
     }
 }
 
-fn demo(args: Args, env: &Environment) -> Result<DemoCommand, UsageError> {
+fn demo(args: Args, matches: &ArgMatches, env: &Environment) -> Result<DemoCommand, UsageError> {
     no_operand_after_demo(&args)?;
-    Ok(DemoCommand::Fetch(Box::new(resolve(args, Vec::new(), env)?)))
+    let wanted = compare::wanted(&args, matches)?;
+    let config = resolve(args, Vec::new(), env)?;
+    match wanted {
+        None => Ok(DemoCommand::Fetch(Box::new(config))),
+        Some(wanted) => Ok(DemoCommand::Compare(Box::new(wanted.of(config)?))),
+    }
 }
 
 /// An origin fetches nothing: an option that it could not heed would only seem to do something.

@@ -6,6 +6,7 @@
 mod address;
 mod args;
 mod command;
+mod compare;
 mod complaint;
 mod habits;
 mod operands;
@@ -18,7 +19,7 @@ mod value;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 
-use crate::config::Config;
+use crate::config::{Comparison, Config};
 
 pub use args::help_text;
 pub use command::parse;
@@ -28,6 +29,8 @@ pub use command::parse;
 pub enum Command {
     /// Fetch what the operands name.
     Fetch(Box<Config>),
+    /// Fetch it several times in several modes, and say which is faster.
+    Compare(Box<Comparison>),
     /// `demo …`: the same on a loopback origin of our own.
     Demo(DemoCommand),
     /// `help TOPIC`.
@@ -41,6 +44,8 @@ pub enum Command {
 pub enum DemoCommand {
     /// Fetch the demo's own list with these options; the operands are empty.
     Fetch(Box<Config>),
+    /// Compare the modes on a list of the demo's own; the operands are empty.
+    Compare(Box<Comparison>),
     /// `--serve [ADDR]`: only be the origin. Defaults to 127.0.0.1, at a port that the system chooses (0).
     Serve(SocketAddr),
 }

@@ -7,7 +7,9 @@ use super::operands::{check_readable, shown_path};
 use super::request::request;
 use super::value::{ColorChoice, Limit};
 use super::{Environment, UsageError};
-use crate::config::{Concurrency, Config, Connection, Family, Limits, Mode, Operand, Output, Run, Verbosity};
+use crate::config::{
+    Concurrency, Config, Connection, Family, Limits, MEASURES_VARIABLE, Mode, Operand, Output, Run, Verbosity,
+};
 
 /// What was typed means this, or cannot be meant.
 pub(super) fn resolve(args: Args, operands: Vec<Operand>, env: &Environment) -> Result<Config, UsageError> {
@@ -103,6 +105,7 @@ fn output(typed: &OutputArgs, silent: bool, env: &Environment) -> Result<Output,
         json: typed.json,
         verbosity,
         output_dir: typed.output_dir.clone(),
+        measures: is_set(env, MEASURES_VARIABLE),
         color: color(typed.color.unwrap_or(ColorChoice::Auto), env),
         progress: bar_is_wanted && env.stderr_is_terminal && !is_ci(env) && !is_dumb(env),
     })

@@ -39,6 +39,29 @@ pub(super) fn shown(text: &str) -> String {
     sanitize::escape(&sanitize::mask_userinfo(text)).into_owned()
 }
 
+/// The modes of `--compare`, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Modes(pub(super) Vec<Mode>);
+
+/// More modes than this are no comparison but a mistake: it leaves room for each of the three twice.
+const MOST_MODES: usize = 6;
+
+/// `--compare`: at least two modes with commas between them; the same one twice shows what noise is.
+pub(super) fn parse_modes(text: &str) -> Result<Modes, String> {
+    let modes = text.split(',').map(parse_mode).collect::<Result<Vec<Mode>, String>>()?;
+    match modes.len() {
+        1 => Err(format!("'{}' alone is compared to nothing; write two modes or more", shown(text))),
+        2..=MOST_MODES => Ok(Modes(modes)),
+        n => Err(format!("{n} modes are too many, {MOST_MODES} at most")),
+    }
+}
+
+/// `--runs`: 1 to 100.
+pub(super) fn parse_runs(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|runs| (1..=100).contains(runs));
+    number.ok_or_else(|| format!("'{}' is no whole number from 1 to 100", shown(text)))
+}
+
 /// `-j`: at least 1.
 pub(super) fn parse_jobs(text: &str) -> Result<u32, String> {
     match text.parse() {

@@ -41,6 +41,12 @@ const PATHS: [&str; 12] = [
     "/",
 ];
 
+/// The waits of the comparison's list in milliseconds: many short ones and a few long ones, as on the web; together
+/// 2.5 s, so that three runs of one after another stay below ten seconds. In no order, as
+/// lists are.
+const WAITS: [u64; 20] =
+    [90, 45, 270, 60, 130, 75, 200, 40, 110, 55, 400, 80, 65, 170, 50, 120, 220, 70, 100, 150];
+
 /// The line by which an origin says where it listens, without its end.
 pub fn announcement(addr: SocketAddr) -> String {
     format!("{ANNOUNCEMENT}{addr}")
@@ -56,6 +62,11 @@ pub fn list(origin: SocketAddr) -> Vec<String> {
     PATHS.iter().map(|path| format!("http://{origin}{path}")).collect()
 }
 
+/// The URLs that `greenfetch demo --compare` fetches: all of them pass, each after a wait of its own.
+pub fn comparison_list(origin: SocketAddr) -> Vec<String> {
+    WAITS.iter().map(|wait| format!("http://{origin}/delay/{wait}")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +80,14 @@ mod tests {
         for other in ["", "demo origin at http://", "demo origin at http://localhost:1", "127.0.0.1:1"] {
             assert_eq!(parse_announcement(other), None, "{other:?}");
         }
+    }
+
+    #[test]
+    fn the_comparison_waits_two_and_a_half_seconds_in_all() {
+        assert_eq!(WAITS.iter().sum::<u64>(), 2500);
+        assert!(
+            comparison_list("[::1]:81".parse().unwrap()).iter().all(|url| url.contains("[::1]:81/delay/"))
+        );
     }
 
     #[test]

@@ -172,6 +172,7 @@ impl Engine {
             self.teller.tell(Event::Warning("nothing to fetch: the list is empty".to_owned()));
         }
         self.summary.wall = self.info.started.elapsed();
+        self.summary.measures = self.runtime.measures();
         self.teller.tell(Event::RunFinished(std::mem::take(&mut self.summary)));
         self.teller.flush();
     }
@@ -237,6 +238,7 @@ impl Engine {
             self.teller.tell(Event::Started(Arc::clone(&request.subject)));
         }
         let in_flight = u32::try_from(self.schedule.in_flight()).unwrap_or(u32::MAX);
+        let is_peak = in_flight > self.summary.most_in_flight;
         self.summary.most_in_flight = self.summary.most_in_flight.max(in_flight);
         let task = fetch_task(
             Arc::clone(&self.fetch),
@@ -250,6 +252,8 @@ impl Engine {
             slot.vacate();
             self.free_slots.push(slot);
             self.do_with_less(request, since, now, &error);
+        } else if is_peak {
+            self.runtime.note_threads();
         }
     }
 

@@ -16,7 +16,7 @@ pub(super) fn seconds(duration: Duration) -> String {
 }
 
 /// `1 byte`, `999 bytes`, `12.3 MB`: decimal units (SI), three digits.
-pub(super) fn bytes(bytes: u64) -> String {
+pub fn bytes(bytes: u64) -> String {
     if bytes < 1000 {
         return count(bytes, "byte", "bytes");
     }

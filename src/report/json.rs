@@ -30,9 +30,21 @@ impl Teller for Json {
 }
 
 fn write_line(record: &Record, page: &mut Page) {
-    let mut serializer = Serializer::with_formatter(&mut *page, Escaping);
-    record.serialize(&mut serializer).expect("plain data with text keys, and a page takes everything");
+    write_value(record, &mut *page);
     page.push("\n");
+}
+
+fn write_value(value: &impl Serialize, writer: impl Write) {
+    let mut serializer = Serializer::with_formatter(writer, Escaping);
+    value.serialize(&mut serializer).expect("plain data with text keys, and a page takes everything");
+}
+
+/// Plain data with text keys as JSON on one line, its end included, with the same escapes.
+pub fn json_line(value: &impl Serialize) -> Vec<u8> {
+    let mut line = Vec::new();
+    write_value(value, &mut line);
+    line.push(b'\n');
+    line
 }
 
 /// Compact JSON in which no character is left that acts on a terminal. JSON itself only asks for those below 0x20

@@ -17,6 +17,7 @@ mod failures;
 mod figures;
 mod held_back;
 mod json;
+mod measures;
 mod page;
 mod parked;
 mod progress;
@@ -26,7 +27,9 @@ mod summary;
 mod text;
 mod trace;
 
-pub use sinks::{Sinks, pump, sinks};
+pub use figures::bytes;
+pub use json::json_line;
+pub use sinks::{Sinks, pump, reason, sinks};
 
 use page::Page;
 

@@ -7,6 +7,7 @@ use std::io;
 
 use super::failures::Failures;
 use super::json::Json;
+use super::measures::ProcessMeasures;
 use super::page::Page;
 use super::parked::Parked;
 use super::progress::{Curtain, Progress};
@@ -50,7 +51,12 @@ pub fn sinks(output: &Output, limits: &Concurrency, streams: Streams) -> Sinks {
 }
 
 fn result_tellers(output: &Output) -> Vec<Box<dyn Teller>> {
-    if output.json { vec![Box::new(Json::default())] } else { vec![Box::new(Text)] }
+    let mut tellers: Vec<Box<dyn Teller>> =
+        if output.json { vec![Box::new(Json::default())] } else { vec![Box::new(Text)] };
+    if output.measures {
+        tellers.push(Box::new(ProcessMeasures));
+    }
+    tellers
 }
 
 /// In the order in which they speak of the same event: at the end the failures that are left, then the summary.
@@ -144,7 +150,7 @@ impl Sinks {
 }
 
 /// The system's words without the number that std appends.
-fn reason(error: &io::Error) -> String {
+pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split_once(" (os error").map_or_else(|| text.clone(), |(words, _)| words.to_owned())
 }

@@ -4,6 +4,8 @@
 //! the URL in a slot is only remembered so that it can be named.
 
 mod answer;
+mod census;
+pub mod children;
 mod green;
 pub mod limits;
 mod mailbox;
@@ -26,7 +28,8 @@ pub use slot::{Slot, Wake};
 pub use socket::{ConnectError, Listener, Socket};
 
 use crate::config::Mode;
-use crate::event::Parked;
+use crate::event::{Measures, Parked};
+use census::Census;
 
 /// The runtime of a process. Cheap to clone.
 #[derive(Clone)]
@@ -48,6 +51,7 @@ struct Shared {
     /// Thread number of the worker; 0 before it is known and when tasks are threads.
     worker: AtomicI32,
     slots: Mutex<Vec<Arc<Slot>>>,
+    census: Arc<Census>,
 }
 
 impl Runtime {
@@ -61,6 +65,7 @@ impl Runtime {
             Mode::Coroutines => Some(green::Hub::new(jobs)?),
             Mode::Sync | Mode::Threads => None,
         };
+        let census = Arc::new(Census::default());
         let shared = Arc::new(Shared {
             epoch: Instant::now(),
             stopped: AtomicBool::new(false),
@@ -68,11 +73,12 @@ impl Runtime {
             hub,
             worker: AtomicI32::new(0),
             slots: Mutex::new(Vec::new()),
+            census: Arc::clone(&census),
         });
         if shared.hub.is_some() {
             green::start_hub(&shared)?;
         }
-        Ok(Runtime { shared, offload: Arc::new(Offload::new()) })
+        Ok(Runtime { shared, offload: Arc::new(Offload::new(census)) })
     }
 
     /// A new slot for a task that ends when the run is stopped.
@@ -122,6 +128,21 @@ impl Runtime {
             Some(_) => green::spawn_local(&self.shared, task),
             None => spawn_thread("fetch", task),
         }
+    }
+
+    /// Measures this process from now on: called before the first request.
+    pub fn begin_census(&self) {
+        self.shared.census.begin();
+    }
+
+    /// Called when more tasks are there than ever before.
+    pub fn note_threads(&self) {
+        self.shared.census.note_threads();
+    }
+
+    /// What the process came to since `begin_census`; `None` without it.
+    pub fn measures(&self) -> Option<Measures> {
+        self.shared.census.measures()
     }
 
     /// A queue into a task, and the task's end of it.

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use super::answer::Answer;
 use super::slot::{Slot, Wake};
 
+use super::census::Census;
+
 /// The most threads at once. Ten slow names must not wait for each other; beyond this they queue.
 const MOST_THREADS: usize = 64;
 
@@ -42,6 +44,7 @@ pub struct Offload {
 struct State {
     queue: Mutex<Queue>,
     bell: Condvar,
+    census: Arc<Census>,
 }
 
 #[derive(Default)]
@@ -51,16 +54,10 @@ struct Queue {
     idle: usize,
 }
 
-impl Default for Offload {
-    fn default() -> Offload {
-        Offload::new()
-    }
-}
-
 impl Offload {
     /// No threads yet.
-    pub fn new() -> Offload {
-        Offload { state: Arc::new(State { queue: Mutex::default(), bell: Condvar::new() }) }
+    pub(super) fn new(census: Arc<Census>) -> Offload {
+        Offload { state: Arc::new(State { queue: Mutex::default(), bell: Condvar::new(), census }) }
     }
 
     /// Has a job done by a thread, at once or when one is free.
@@ -75,7 +72,10 @@ impl Offload {
             return Ok(());
         }
         match start_thread(&self.state) {
-            Ok(()) => queue.threads += 1,
+            Ok(()) => {
+                queue.threads += 1;
+                self.state.census.note_threads();
+            }
             Err(_) if queue.threads > 0 => {}
             Err(error) => {
                 queue.jobs.pop_back();
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn jobs_beyond_the_first_do_not_wait_for_it() {
-        let offload = Offload::new();
+        let offload = Offload::new(Arc::default());
         let (open, gate) = mpsc::channel::<()>();
         let (done, results) = mpsc::channel();
         offload.submit(Box::new(move || gate.recv().unwrap_or(()))).unwrap();
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_job_that_panics_takes_no_thread_with_it() {
-        let offload = Offload::new();
+        let offload = Offload::new(Arc::default());
         offload.submit(Box::new(|| panic::resume_unwind(Box::new("quietly")))).unwrap();
         let (done, results) = mpsc::channel();
         offload.submit(Box::new(move || done.send(1).unwrap())).unwrap();
