@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::request::{Method, Secret};
+use crate::request::{Method, RetryPolicy, Secret};
 
 /// How tasks run: data, not code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,8 @@ pub struct Config {
     pub connection: Connection,
     /// How long and how much.
     pub limits: Limits,
+    /// What is tried again.
+    pub retry: RetryPolicy,
     /// The run as a whole.
     pub run: Run,
     /// Who is told what.

@@ -97,6 +97,8 @@ pub struct Limiters {
     pub per_host: Duration,
     /// The same for `--rate`.
     pub rate: Duration,
+    /// Time during which all that was left waited before another try.
+    pub backoff: Duration,
     /// Time during which the list had nothing to offer though slots were free.
     pub list: Duration,
     /// Time during which the sinks had not yet taken what had happened.

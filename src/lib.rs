@@ -5,7 +5,7 @@
 //!  whole runs           compare   demo
 //!  the loop                  engine ← signal
 //!  rooms        list → plan  │  schedule  │  runtime ← http  │  report
-//!  pure                stats      sanitize      exit
+//!  pure         record   stats   sanitize   exit
 //!  words        response · check · request · config · outcome · event
 //! ```
 //!

@@ -198,7 +198,15 @@ impl Attempt {
             failure: None,
         }
     }
+
+    /// When it gave its slot back.
+    pub fn ended(&self) -> Instant {
+        self.started + self.timings.total
+    }
 }
+
+/// Tries at one request in order, each in the box that it was made in: they are large.
+pub type Attempts = Vec<Box<Attempt>>;
 
 /// What a request came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,8 +238,8 @@ impl Kind {
 pub struct Outcome {
     /// Which entry.
     pub subject: Arc<Subject>,
-    /// All tries in order, each in the box that it was made in, at least one; an entry that never had a slot has one that holds its failure.
-    pub attempts: Vec<Box<Attempt>>,
+    /// All tries in order, at least one; an entry that ended while it waited has one that only holds its failure.
+    pub attempts: Attempts,
     /// What they add up to.
     pub kind: Kind,
 }
@@ -239,7 +247,7 @@ pub struct Outcome {
 impl Outcome {
     /// What a finished series of attempts adds up to.
     pub fn new(subject: Arc<Subject>, attempts: impl IntoIterator<Item: Into<Box<Attempt>>>) -> Outcome {
-        let attempts: Vec<Box<Attempt>> = attempts.into_iter().map(Into::into).collect();
+        let attempts: Attempts = attempts.into_iter().map(Into::into).collect();
         let kind = match attempts.last().and_then(|last| last.failure.as_ref()) {
             None => Kind::Pass,
             Some(failure) if failure.class == Class::Cancelled => Kind::Cancelled,

@@ -11,7 +11,7 @@ use url::Url;
 use crate::config::{Config, HeaderEdit, RequestDefaults};
 use crate::list::Entry;
 use crate::outcome::{Class, Failure, Phase};
-use crate::request::{Header, Limits, Method, Request, Secret, Subject, is_loopback_host};
+use crate::request::{Header, Limits, Method, Request, RetryPolicy, Secret, Subject, is_loopback_host};
 use crate::sanitize::mask_userinfo;
 
 const AUTHORIZATION: &str = "Authorization";
@@ -40,6 +40,7 @@ pub struct Planner {
     has_own_authorization: bool,
     body: Option<Arc<[u8]>>,
     limits: Limits,
+    retry: Arc<RetryPolicy>,
 }
 
 impl Planner {
@@ -60,6 +61,7 @@ impl Planner {
             has_own_authorization,
             body: defaults.body.as_deref().map(Arc::from),
             limits: limits(config),
+            retry: Arc::new(config.retry.clone()),
         }
     }
 
@@ -103,6 +105,7 @@ impl Planner {
             headers,
             body: self.body.clone(),
             limits: self.limits,
+            retry: Arc::clone(&self.retry),
         }
     }
 
@@ -230,6 +233,7 @@ mod tests {
             request,
             connection: Connection::default(),
             limits: config::Limits::default(),
+            retry: RetryPolicy::default(),
             run: Run::default(),
             output: Output::default(),
         }

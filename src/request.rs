@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::outcome::Class;
+
 /// The place in a list that an entry stands at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
@@ -77,6 +79,11 @@ impl Method {
         &self.0
     }
 
+    /// Whether a failed request is sent again when the user asks for retries: the methods that the contract names.
+    pub fn is_retried(&self) -> bool {
+        matches!(self.as_str(), "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE")
+    }
+
     /// Whether sending it twice does no more than sending it once (RFC 9110 §9.2.2). Methods
     /// that we do not know are taken not to be.
     pub fn is_idempotent(&self) -> bool {
@@ -123,6 +130,47 @@ pub struct Limits {
     pub max_redirs: u32,
 }
 
+/// Which failures are tried again, how often, and after how long.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RetryPolicy {
+    /// `--retry`: tries after the first. Defaults to 0.
+    pub retries: u32,
+    /// `--retry-delay`: the wait before each. `None`, the default, is 0.5 s that doubles up to 30 s, with full jitter.
+    pub delay: Option<Duration>,
+    /// `--retry-max-time`.
+    pub max_time: RetryMaxTime,
+    /// `--retry-on`.
+    pub on: RetryOn,
+}
+
+/// The longest that all tries and the waits between them take together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RetryMaxTime {
+    /// As long as `--max-time` gives that many tries. The default.
+    #[default]
+    AllTries,
+    /// `--retry-max-time`; `None` is no limit.
+    Given(Option<Duration>),
+}
+
+/// The failures that may pass by themselves. Defaults to `timeout,connect,closed,dns,408,429,500,502,503,504`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetryOn {
+    /// By class, statuses aside.
+    pub classes: Vec<Class>,
+    /// By status, where the status is what failed.
+    pub statuses: Vec<u16>,
+}
+
+impl Default for RetryOn {
+    fn default() -> RetryOn {
+        RetryOn {
+            classes: vec![Class::Timeout, Class::Connect, Class::Closed, Class::Dns],
+            statuses: vec![408, 429, 500, 502, 503, 504],
+        }
+    }
+}
+
 /// Which list entry something is about: enough to name it in a line, a record or a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
@@ -155,8 +203,26 @@ pub struct Request {
     pub body: Option<Arc<[u8]>>,
     /// How long and how much.
     pub limits: Limits,
+    /// What happens when it fails; shared by all requests that have the same.
+    pub retry: Arc<RetryPolicy>,
     /// Whether the host is the loopback by its own name or number, so that no default limit per host binds it.
     pub is_loopback: bool,
+}
+
+impl Request {
+    /// Whether there may be a second attempt at all.
+    pub fn may_be_retried(&self) -> bool {
+        self.retry.retries > 0 && self.subject.method.is_retried()
+    }
+
+    /// The longest that all its attempts and the waits between them take together; `None` is no limit.
+    pub fn time_for_all_tries(&self) -> Option<Duration> {
+        match self.retry.max_time {
+            _ if !self.may_be_retried() => None,
+            RetryMaxTime::Given(limit) => limit,
+            RetryMaxTime::AllTries => self.limits.max_time?.checked_mul(self.retry.retries.saturating_add(1)),
+        }
+    }
 }
 
 /// Whether a host is the loopback without asking anybody: an address of 127/8, `::1`,
@@ -179,6 +245,23 @@ mod tests {
         assert_eq!(Method::parse("PROPFIND").map(|m| m.to_string()), Ok("PROPFIND".to_owned()));
         for bad in ["", "get", "GET ", "G-T", "GET\r\n", &"A".repeat(33)] {
             assert!(Method::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn retried_are_the_methods_of_the_contract() {
+        for (method, is_retried) in [
+            ("GET", true),
+            ("HEAD", true),
+            ("OPTIONS", true),
+            ("PUT", true),
+            ("DELETE", true),
+            ("POST", false),
+            ("PATCH", false),
+            ("TRACE", false),
+            ("CONNECT", false),
+        ] {
+            assert_eq!(Method::parse(method).map(|method| method.is_retried()), Ok(is_retried), "{method}");
         }
     }
 

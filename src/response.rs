@@ -67,6 +67,8 @@ pub struct Response {
     pub version: Option<HttpVersion>,
     /// `Content-Type`, raw from the wire: escape before showing.
     pub content_type: Option<String>,
+    /// `Retry-After` of a status from 400 on, raw from the wire and cut to 64 bytes.
+    pub retry_after: Option<Box<str>>,
     /// All headers, raw from the wire; `None` unless they were asked for.
     pub headers: Option<Vec<(String, String)>>,
     /// The last URL asked; `None` when it is the listed one.

@@ -174,7 +174,7 @@ fn what_was_cut_short_is_not_compared() {
     Greenfetch::new()
         .args(["--compare=sync,threads", "--runs", "2", "--deadline", "100ms"])
         .list([origin.url("/ok"), origin.url("/hang"), origin.url("/ok")])
-        .stdout_has("sync did not come to the end of the list")
+        .stdout_has("did not come to the end of the list")
         .any_stderr()
         .status(124);
 }

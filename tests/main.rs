@@ -17,6 +17,7 @@ mod modes;
 mod names;
 mod readme;
 mod redirect;
+mod retry;
 mod servers;
 mod save;
 mod signals;

@@ -15,9 +15,10 @@ use clap::{ArgAction, CommandFactory, Parser};
 
 use super::address;
 use super::complaint::Typed;
+use super::retry;
 use super::value::{self, ColorChoice, Limit, Modes};
 use crate::config::{Mode, Resolve};
-use crate::request::{Method, Secret};
+use crate::request::{Method, RetryOn, Secret};
 
 /// Columns that `help_text` wraps at; on a terminal clap follows the terminal, up to `MAX_WIDTH`.
 const WIDTH: usize = 80;
@@ -79,6 +80,8 @@ pub(super) struct Args {
     pub(super) connection: ConnectionArgs,
     #[command(flatten)]
     pub(super) limits: LimitsArgs,
+    #[command(flatten)]
+    pub(super) retry: RetryArgs,
     #[command(flatten)]
     pub(super) run: RunArgs,
     #[command(flatten)]
@@ -159,7 +162,7 @@ pub(super) struct RequestArgs {
     #[arg(value_parser = Typed(value::parse_user))]
     pub(super) user: Option<Secret>,
     /// [default: greenfetch/VERSION; '' sends none]
-    #[arg(short = 'A', long, value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(short = 'A', long, hide_short_help = true, value_name = "TEXT", allow_hyphen_values = true)]
     #[arg(value_parser = Typed(value::parse_user_agent))]
     pub(super) user_agent: Option<String>,
     /// Ask for gzip, deflate, br, zstd and decode
@@ -224,7 +227,8 @@ pub(super) struct LimitsArgs {
     #[arg(short, long, value_name = "D", allow_negative_numbers = true, value_parser = Typed(value::parse_duration))]
     pub(super) max_time: Option<Limit<Duration>>,
     /// Without a byte during a response [default: 10s]
-    #[arg(long, value_name = "D", allow_negative_numbers = true, value_parser = Typed(value::parse_duration))]
+    #[arg(long, hide_short_help = true, value_name = "D", allow_negative_numbers = true)]
+    #[arg(value_parser = Typed(value::parse_duration))]
     pub(super) stall: Option<Limit<Duration>>,
     /// For the whole run: exit 124 [default: no limit]
     #[arg(long, value_name = "D", allow_negative_numbers = true, value_parser = Typed(value::parse_duration))]
@@ -232,6 +236,34 @@ pub(super) struct LimitsArgs {
     /// Bytes of one body, decoded [default: 100MiB]
     #[arg(long, value_name = "SIZE", allow_negative_numbers = true, value_parser = Typed(value::parse_size))]
     pub(super) max_filesize: Option<Limit<u64>>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Retry")]
+pub(super) struct RetryArgs {
+    /// Tries after the first, for what may pass [default: 0]
+    ///
+    /// Only GET, HEAD, OPTIONS, PUT and DELETE are tried again. A Retry-After of the server is kept to; one that
+    /// reaches past --retry-max-time ends the URL at once. A URL that waits takes no place among the --jobs.
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = Typed(retry::parse_retries))]
+    pub(super) retry: Option<u32>,
+    /// Between tries [default: 0.5s, doubling to 30s]
+    ///
+    /// A D that is given is waited each time. The default, which 0 is too, waits anything up to its bound, so that what
+    /// failed together does not come back together.
+    #[arg(long, hide_short_help = true, value_name = "D", allow_negative_numbers = true)]
+    #[arg(value_parser = Typed(value::parse_duration))]
+    pub(super) retry_delay: Option<Limit<Duration>>,
+    /// For all tries and waits [default: -m times tries]
+    #[arg(long, hide_short_help = true, value_name = "D", allow_negative_numbers = true)]
+    #[arg(value_parser = Typed(value::parse_duration))]
+    pub(super) retry_max_time: Option<Limit<Duration>>,
+    /// Kinds of failure and statuses, by commas
+    ///
+    /// Kinds are timeout, connect, closed, dns, tls, protocol, decode, size, redirect, check, and status for any.
+    /// [default: timeout,connect,closed,dns,408,429,500,502,503,504]
+    #[arg(long, hide_short_help = true, value_name = "LIST", value_parser = Typed(retry::parse_retry_on))]
+    pub(super) retry_on: Option<RetryOn>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -254,7 +286,7 @@ pub(super) struct OutputArgs {
     /// No summary, no bar; -qq: nothing but the exit status
     #[arg(short, long, action = ArgAction::Count)]
     pub(super) quiet: u8,
-    /// Say what starts and where redirects go; -vv: wire log
+    /// Say what starts, redirects and retries; -vv: wire log
     #[arg(short, long, action = ArgAction::Count)]
     pub(super) verbose: u8,
     /// Save bodies there, one file per URL that passed
@@ -267,7 +299,7 @@ pub(super) struct OutputArgs {
     /// auto, always or never, on stderr [default: auto]
     ///
     /// auto is on a terminal, unless NO_COLOR is set or TERM is dumb; CLICOLOR_FORCE forces it.
-    #[arg(long, value_name = "WHEN", value_parser = Typed(value::parse_color))]
+    #[arg(long, hide_short_help = true, value_name = "WHEN", value_parser = Typed(value::parse_color))]
     pub(super) color: Option<ColorChoice>,
     /// No progress bar
     ///
@@ -321,7 +353,7 @@ mod tests {
         for line in page.lines() {
             assert!(line.chars().count() <= WIDTH, "{line}");
         }
-        for group in ["Concurrency:", "Request:", "Connection:", "Limits:", "Run:", "Output:"] {
+        for group in ["Concurrency:", "Request:", "Connection:", "Limits:", "Retry:", "Run:", "Output:"] {
             assert!(page.contains(group) && help_text(true).contains(group), "{group}");
         }
     }

@@ -199,7 +199,7 @@ mod tests {
         let rows: [(&[&str], &str); 9] = [
             (&["-sSo", "/dev/null"], "-o: write --output-dir DIR"),
             (&["-w%{http_code}"], "-w: there is no format"),
-            (&["--retry=3"], "--retry: retries are not in this version"),
+            (&["--tries=3"], "--tries: write --retry N"),
             (&["-i", "urls.txt"], "-i: a list is an operand"),
             (&["-#"], "-#: leave it out"),
             (&["-0"], "-0: HTTP/1.1 is all there is"),

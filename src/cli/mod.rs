@@ -12,6 +12,7 @@ mod habits;
 mod operands;
 mod request;
 mod resolve;
+mod retry;
 #[cfg(test)]
 mod testing;
 mod value;

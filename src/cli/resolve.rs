@@ -5,6 +5,7 @@
 use super::args::{Args, ConcurrencyArgs, ConnectionArgs, LimitsArgs, OutputArgs, RunArgs};
 use super::operands::{check_readable, shown_path};
 use super::request::request;
+use super::retry::retry;
 use super::value::{ColorChoice, Limit};
 use super::{Environment, UsageError};
 use crate::config::{
@@ -19,6 +20,7 @@ pub(super) fn resolve(args: Args, operands: Vec<Operand>, env: &Environment) -> 
         request: request(args.request)?,
         connection: connection(args.connection)?,
         limits: limits(&args.limits),
+        retry: retry(args.retry),
         run: run(&args.run),
         output: output(&args.output, args.hidden.silent, env)?,
     })

@@ -82,7 +82,8 @@ pub(super) fn parse_max_redirs(text: &str) -> Result<u32, String> {
     text.parse().map_err(|_| no_number(text, "0"))
 }
 
-fn no_number(text: &str, least: &str) -> String {
+/// What is said of a text that is no count.
+pub(super) fn no_number(text: &str, least: &str) -> String {
     format!("'{}' is no whole number from {least} to {}", shown(text), u32::MAX)
 }
 

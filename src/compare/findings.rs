@@ -204,7 +204,7 @@ fn ceiling(modes: &[ModeFindings]) -> Option<Ceiling> {
 pub(super) mod tests {
     use super::*;
     use crate::compare::Results;
-    use crate::config::{Concurrency, Config, Connection, Limits, Output, RequestDefaults, Run as RunConfig};
+    use crate::config::{Concurrency, Config};
     use crate::exit::ExitStatus;
 
     /// A run of ten URLs of half a second, the last of them slower by a tenth.
@@ -236,13 +236,8 @@ pub(super) mod tests {
     pub(in crate::compare) fn findings(modes: &[Mode], jobs: u32, walls: &[impl AsRef<[u64]>]) -> Findings {
         let comparison = Comparison {
             config: Config {
-                operands: Vec::new(),
                 concurrency: Concurrency { jobs, ..Concurrency::default() },
-                request: RequestDefaults::default(),
-                connection: Connection::default(),
-                limits: Limits::default(),
-                run: RunConfig::default(),
-                output: Output::default(),
+                ..Config::default()
             },
             modes: modes.to_vec(),
             runs: u32::try_from(walls.len()).unwrap(),

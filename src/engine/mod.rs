@@ -6,23 +6,28 @@
 //!
 //! Knows who is in flight, what was counted, and why a run ends. Refuses to know HTTP, formats and files.
 
+mod task;
 mod telling;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use task::Finished;
 pub use telling::{Batches, Queue};
 
 use crate::event::{Event, Limiters, RunInfo, Stop, Summary, Trace};
 use crate::http::Fetch;
 use crate::list::Credits;
-use crate::outcome::{Attempt, Class, Failure, Kind, Outcome, Phase};
+use crate::outcome::{Attempt, Attempts, Class, Failure, Kind, Outcome, Phase};
 use crate::plan::Listed;
+use crate::record::wall_now;
 use crate::request::{Request, Subject};
 use crate::runtime::{Mailbox, Runtime, Sender, Slot};
-use crate::schedule::{Next, Schedule};
+use crate::schedule::{Again, Dice, Moment, Next, Schedule, Waiting};
+use task::Task;
 use telling::Teller;
 
 /// After so many starts in a row the others have a turn: a start runs the new fetch up to its first wait.
@@ -44,13 +49,6 @@ pub enum Message {
     Room,
 }
 
-/// A fetch that is over.
-pub struct Finished {
-    request: Arc<Request>,
-    slot: Arc<Slot>,
-    attempt: Box<Attempt>,
-}
-
 /// What the loop is told beforehand.
 #[derive(Debug, Clone, Copy)]
 pub struct Orders {
@@ -69,6 +67,7 @@ pub struct Engine {
     runtime: Runtime,
     fetch: Arc<dyn Fetch>,
     schedule: Schedule,
+    dice: Dice,
     credits: Arc<Credits>,
     orders: Orders,
     mailbox: Mailbox<Message>,
@@ -77,6 +76,8 @@ pub struct Engine {
     info: RunInfo,
     deadline_at: Option<Instant>,
     free_slots: Vec<Arc<Slot>>,
+    /// What was tried before of the requests in flight that are not at their first try, by `urlnum`.
+    earlier: HashMap<u64, Attempts>,
     /// Entries that the list may still send.
     on_order: usize,
     summary: Summary,
@@ -92,6 +93,7 @@ enum HeldBy {
     Jobs,
     PerHost,
     Rate,
+    Backoff,
     List,
     Output,
 }
@@ -125,6 +127,7 @@ impl Engine {
             runtime: runtime.clone(),
             fetch,
             schedule,
+            dice: Dice::new(RandomState::new().hash_one(0)),
             credits,
             orders,
             mailbox,
@@ -134,6 +137,7 @@ impl Engine {
             held_since: info.started,
             info,
             free_slots: Vec::new(),
+            earlier: HashMap::new(),
             on_order: 0,
             summary: Summary::default(),
             held_by: HeldBy::Nothing,
@@ -191,7 +195,10 @@ impl Engine {
                 return None;
             }
             match self.schedule.next(now) {
-                Next::Start(request, since) => self.start(request, since, now),
+                Next::Start(waiting) => self.start(waiting, now),
+                Next::Late(waiting) => {
+                    self.finish(Outcome::new(Arc::clone(&waiting.request.subject), waiting.earlier));
+                }
                 next => return self.note_next(&next, now),
             }
             started += 1;
@@ -208,9 +215,11 @@ impl Engine {
         let (held_by, wake_at) = match next {
             Next::Wait(at) => (HeldBy::Rate, Some(*at)),
             Next::Full => (HeldBy::Jobs, None),
-            Next::Held => (HeldBy::PerHost, None),
+            Next::Held(wake_at) => (HeldBy::PerHost, *wake_at),
+            Next::Asleep(at) if self.summary.list_ended => (HeldBy::Backoff, Some(*at)),
+            Next::Asleep(at) => (HeldBy::List, Some(*at)),
             Next::Idle if self.summary.list_ended => (HeldBy::Nothing, None),
-            Next::Idle | Next::Start(..) => (HeldBy::List, None),
+            Next::Idle | Next::Start(_) | Next::Late(_) => (HeldBy::List, None),
         };
         self.note_held(held_by, now);
         wake_at
@@ -224,56 +233,75 @@ impl Engine {
             HeldBy::Jobs => limiters.jobs += lasted,
             HeldBy::PerHost => limiters.per_host += lasted,
             HeldBy::Rate => limiters.rate += lasted,
+            HeldBy::Backoff => limiters.backoff += lasted,
             HeldBy::List => limiters.list += lasted,
             HeldBy::Output => limiters.output += lasted,
         }
         (self.held_by, self.held_since) = (held_by, now);
     }
 
-    /// Starts one fetch: a coroutine of its own, or a thread.
-    fn start(&mut self, request: Arc<Request>, since: Instant, now: Instant) {
+    /// Starts one attempt: a coroutine of its own, or a thread.
+    fn start(&mut self, waiting: Waiting, now: Instant) {
         let slot = self.free_slots.pop().unwrap_or_else(|| self.runtime.slot());
-        slot.occupy(Arc::clone(&request.subject), now);
+        let subject = &waiting.request.subject;
+        slot.occupy(Arc::clone(subject), now);
         if self.orders.verbose {
-            self.teller.tell(Event::Started(Arc::clone(&request.subject)));
+            self.teller.tell(Event::Started(Arc::clone(subject)));
         }
         let in_flight = u32::try_from(self.schedule.in_flight()).unwrap_or(u32::MAX);
         let is_peak = in_flight > self.summary.most_in_flight;
         self.summary.most_in_flight = self.summary.most_in_flight.max(in_flight);
-        let task = fetch_task(
-            Arc::clone(&self.fetch),
-            Arc::clone(&request),
-            Arc::clone(&slot),
-            self.sender.clone(),
-            self.orders.verbose,
-            now.saturating_duration_since(since),
-        );
-        if let Err(error) = self.runtime.spawn(task) {
+        let task = Task {
+            fetch: Arc::clone(&self.fetch),
+            request: Arc::clone(&waiting.request),
+            slot: Arc::clone(&slot),
+            sender: self.sender.clone(),
+            verbose: self.orders.verbose,
+            queue: if waiting.is_first() {
+                now.saturating_duration_since(waiting.since)
+            } else {
+                Duration::ZERO
+            },
+            time_left: waiting.time_left(now),
+        };
+        if let Err(error) = self.runtime.spawn(|| task.run()) {
             slot.vacate();
             self.free_slots.push(slot);
-            self.do_with_less(request, since, now, &error);
-        } else if is_peak {
+            self.do_with_less(waiting, now, &error);
+            return;
+        }
+        if is_peak {
             self.runtime.note_threads();
+        }
+        if !waiting.is_first() {
+            self.earlier.insert(subject.urlnum, waiting.earlier);
         }
     }
 
     /// The machine gives no stack or thread for another fetch: what is in flight is what it can do.
-    fn do_with_less(&mut self, request: Arc<Request>, since: Instant, now: Instant, error: &std::io::Error) {
+    fn do_with_less(&mut self, waiting: Waiting, now: Instant, error: &std::io::Error) {
         let others = self.schedule.in_flight() - 1;
         if others > 0 {
             self.schedule.lower_jobs(others);
             self.teller.tell(Event::Warning(format!("--jobs lowered to {others}: {error}")));
-            self.schedule.put_back(request, since);
+            self.schedule.put_back(waiting);
             return;
         }
-        self.schedule.finish(&request);
-        let failure = Failure::new(
-            Class::Internal,
-            Phase::Queue,
-            format!("not even one fetch can be started: {error}"),
-        );
-        let queue = now.saturating_duration_since(since);
-        self.finish(Outcome::without_a_slot(Arc::clone(&request.subject), failure, queue, now));
+        self.schedule.finish(&waiting.request);
+        self.give_up(waiting, now, Class::Internal, format!("not even one fetch can be started: {error}"));
+    }
+
+    /// The end of an entry that waits, for its first slot or for another try.
+    fn give_up(&mut self, waiting: Waiting, now: Instant, class: Class, message: String) {
+        let phase = if waiting.is_first() { Phase::Queue } else { Phase::Backoff };
+        let mut attempt = Attempt::begin(now);
+        if waiting.is_first() {
+            attempt.timings.queue = now.saturating_duration_since(waiting.since);
+        }
+        attempt.failure = Some(Failure::new(class, phase, message));
+        let mut attempts = waiting.earlier;
+        attempts.push(Box::new(attempt));
+        self.finish(Outcome::new(Arc::clone(&waiting.request.subject), attempts));
     }
 
     /// Lets the list bring as many entries as could be started soon.
@@ -321,7 +349,9 @@ impl Engine {
                 Listed::Rejected(subject, failure) => {
                     self.finish(Outcome::without_a_slot(subject, failure, Duration::ZERO, now));
                 }
-                Listed::Request(request) if self.summary.stop.is_some() => self.cancel(&request, now, now),
+                Listed::Request(request) if self.summary.stop.is_some() => {
+                    self.give_up(Waiting::first(request, now), now, Class::Cancelled, self.reason());
+                }
                 Listed::Request(request) => self.schedule.push(request, now),
             }
         }
@@ -335,7 +365,43 @@ impl Engine {
         if let Some(failure) = attempt.failure.as_mut().filter(|failure| failure.class == Class::Cancelled) {
             failure.message = self.reason();
         }
-        self.finish(Outcome::new(Arc::clone(&request.subject), vec![attempt]));
+        let mut attempts = self.earlier.remove(&request.subject.urlnum).unwrap_or_default();
+        if let Some(before) = attempts.last() {
+            attempt.wait_before = attempt.started.saturating_duration_since(before.ended());
+        }
+        attempts.push(attempt);
+        if let Some(attempts) = self.try_again(&request, attempts) {
+            self.finish(Outcome::new(Arc::clone(&request.subject), attempts));
+        }
+    }
+
+    /// Puts a request to sleep until its next try, and gives its attempts back when there is none.
+    fn try_again(&mut self, request: &Arc<Request>, mut attempts: Attempts) -> Option<Attempts> {
+        let has_failed = attempts.last().is_some_and(|last| last.failure.is_some());
+        if !has_failed || !request.may_be_retried() || self.summary.stop.is_some() {
+            return Some(attempts);
+        }
+        let moment = Moment { now: Instant::now(), date: wall_now(), random: self.dice.throw() };
+        match self.schedule.decide(request, &attempts, &moment) {
+            Again::No => Some(attempts),
+            Again::TooLong => {
+                attempts.last_mut().into_iter().for_each(|last| name_long_wait(last));
+                Some(attempts)
+            }
+            Again::After(wait) => {
+                self.tell_retry(request, &attempts, wait);
+                let waiting = Waiting { request: Arc::clone(request), since: moment.now, earlier: attempts };
+                self.schedule.sleep(waiting, moment.now + wait);
+                None
+            }
+        }
+    }
+
+    fn tell_retry(&mut self, request: &Request, attempts: &[Box<Attempt>], wait: Duration) {
+        if let Some(last) = attempts.last().filter(|_| self.orders.verbose) {
+            let (subject, attempt) = (Arc::clone(&request.subject), last.clone());
+            self.teller.tell(Event::Retrying { subject, attempt, wait });
+        }
     }
 
     /// Counts an outcome and tells of it: the one place, so that there is exactly one for each entry.
@@ -372,15 +438,9 @@ impl Engine {
         self.credits.close();
         self.runtime.stop();
         let now = Instant::now();
-        for (request, since) in self.schedule.drain() {
-            self.cancel(&request, since, now);
+        for waiting in self.schedule.drain() {
+            self.give_up(waiting, now, Class::Cancelled, self.reason());
         }
-    }
-
-    fn cancel(&mut self, request: &Request, since: Instant, now: Instant) {
-        let failure = Failure::new(Class::Cancelled, Phase::Queue, self.reason());
-        let queue = now.saturating_duration_since(since);
-        self.finish(Outcome::without_a_slot(Arc::clone(&request.subject), failure, queue, now));
     }
 
     fn reason(&self) -> String {
@@ -398,37 +458,15 @@ impl Engine {
     }
 }
 
-/// What runs in a slot: one fetch, whatever becomes of it, and one message.
-fn fetch_task(
-    fetch: Arc<dyn Fetch>,
-    request: Arc<Request>,
-    slot: Arc<Slot>,
-    sender: Sender<Message>,
-    verbose: bool,
-    queue: Duration,
-) -> impl FnOnce() + Send {
-    move || {
-        let started = Instant::now();
-        let tracer = verbose.then(|| tracer(&request, &sender));
-        let fetched = panic::catch_unwind(AssertUnwindSafe(|| fetch.fetch(&request, &slot, tracer)));
-        let mut attempt = fetched.unwrap_or_else(|panic| crashed(started, &slot, panic.as_ref()));
-        attempt.timings.queue = queue;
-        sender.send(Message::Finished(Finished { request, slot, attempt }));
-    }
+/// A person who asked for retries and sees none should know why.
+fn name_long_wait(attempt: &mut Attempt) {
+    let (Some(failure), Some(asked)) = (attempt.failure.as_mut(), &attempt.response.retry_after) else {
+        return;
+    };
+    failure
+        .message
+        .push_str(&format!("; Retry-After: {asked} is longer than may be waited (--retry-max-time)"));
 }
 
-fn tracer(request: &Request, sender: &Sender<Message>) -> Arc<dyn Fn(Trace) + Send + Sync> {
-    let (subject, sender) = (Arc::clone(&request.subject), sender.clone());
-    Arc::new(move |trace| sender.send(Message::Trace(Arc::clone(&subject), trace)))
-}
-
-/// A bug in one fetch is one failed URL; the others go on.
-fn crashed(started: Instant, slot: &Slot, panic: &(dyn std::any::Any + Send)) -> Box<Attempt> {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    let failure = Failure::new(Class::Internal, slot.phase(), format!("a bug in greenfetch: {text}"));
-    let mut attempt = Box::new(Attempt::begin(started));
-    attempt.timings.total = started.elapsed();
-    attempt.failure = Some(failure);
-    attempt
-}
+#[cfg(test)]
+mod tests;

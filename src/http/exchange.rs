@@ -299,6 +299,7 @@ impl<'a> Exchange<'a> {
         self.response.status = Some(head.status);
         self.response.version = Some(head.version);
         self.response.content_type.clone_from(&head.content_type);
+        self.response.retry_after.clone_from(&head.retry_after);
         self.response.headers.clone_from(&head.headers);
     }
 

@@ -15,6 +15,9 @@ const MOST_HEADERS: usize = 128;
 /// Room for the headers of nearly every response; clearing a table for 128 took longer than parsing (2026-11).
 const USUAL_HEADERS: usize = 24;
 
+/// So much of a Retry-After is kept: a date has 33 bytes at most, and a longer number is as absurd when it is cut.
+const MOST_RETRY_AFTER_BYTES: usize = 64;
+
 /// How the end of a body is known (RFC 9112 §6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {
@@ -41,6 +44,8 @@ pub(super) struct Head {
     pub(super) content_type: Option<String>,
     /// `Content-Encoding`, several joined by commas; `None` where there is none or it was not asked for.
     pub(super) content_encoding: Option<String>,
+    /// The first Retry-After of a status from 400 on, cut to [`MOST_RETRY_AFTER_BYTES`].
+    pub(super) retry_after: Option<Box<str>>,
     /// The value of the only Location; `Err` when several say different things.
     pub(super) location: Option<Result<Vec<u8>, ()>>,
     /// All of them, raw; `None` unless asked for.
@@ -148,6 +153,7 @@ fn judge(response: &httparse::Response<'_, '_>, len: usize, asked: Asked) -> Res
             && values(headers, "connection").all(|value| value.eq_ignore_ascii_case(b"keep-alive")),
         content_type,
         content_encoding: asked.wants_coding.then(|| joined(headers, "content-encoding")).flatten(),
+        retry_after: if status < 400 { None } else { retry_after(headers) },
         location: location(headers),
         headers: asked
             .wants_headers
@@ -170,6 +176,11 @@ fn joined(headers: &[httparse::Header<'_>], name: &'static str) -> Option<String
 
 fn lossy(value: &[u8]) -> String {
     String::from_utf8_lossy(value).into_owned()
+}
+
+fn retry_after(headers: &[httparse::Header<'_>]) -> Option<Box<str>> {
+    let value = values(headers, "retry-after").next()?;
+    Some(lossy(&value[..value.len().min(MOST_RETRY_AFTER_BYTES)]).into_boxed_str())
 }
 
 /// The only Location there is. Two that differ are not chosen between.

@@ -46,6 +46,7 @@ fn longest(counts: &Counts, limits: &Concurrency) -> (Duration, String) {
         (held.jobs, jobs),
         (held.per_host, named("--per-host", limits.per_host.map(|most| most.to_string()))),
         (held.rate, named("--rate", limits.start_interval.map(rate))),
+        (held.backoff, "waits before further tries".to_owned()),
         (held.list, "the list, which had nothing to offer,".to_owned()),
         (held.output, "the reader of the output".to_owned()),
     ];
@@ -87,6 +88,11 @@ mod tests {
                 Limiters { list: 900 * MILLI, ..none() },
                 Mode::Coroutines,
                 "the list, which had nothing to offer, for 0.90 s",
+            ),
+            (
+                Limiters { backoff: 200 * MILLI, ..none() },
+                Mode::Coroutines,
+                "waits before further tries for 0.20 s",
             ),
             (
                 Limiters { output: 900 * MILLI, ..none() },

@@ -1,7 +1,8 @@
-//! `--rate`: the least time between two starts (pure).
+//! `--rate`, the least time between two starts, and the rest of hosts that have too much to do (pure).
 //!
 //! Knows when the next start may be. Refuses to sleep.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// A pace; `None` is none.
@@ -36,9 +37,56 @@ impl Pace {
     }
 }
 
+/// Hosts that nobody asks for a while: one of their answers said that they are overloaded.
+#[derive(Debug, Default)]
+pub(super) struct Rests {
+    until: HashMap<String, Instant>,
+    /// Rests that are over are forgotten when there are so many: often enough, and not at each new one.
+    forget_at: usize,
+}
+
+/// Fewer are not worth being looked through.
+const FEW_RESTS: usize = 64;
+
+impl Rests {
+    /// A host rests until then, or longer when it does so already.
+    pub(super) fn begin(&mut self, host: &str, until: Instant, now: Instant) {
+        if self.until.len() >= self.forget_at {
+            self.until.retain(|_, until| *until > now);
+            self.forget_at = (self.until.len() * 2).max(FEW_RESTS);
+        }
+        match self.until.get_mut(host) {
+            Some(at) => *at = until.max(*at),
+            None => drop(self.until.insert(host.to_owned(), until)),
+        }
+    }
+
+    /// When a host may be asked again; `None` is now.
+    pub(super) fn until(&self, host: &str, now: Instant) -> Option<Instant> {
+        self.until.get(host).copied().filter(|until| *until > now)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_rests_until_the_latest_that_was_said_and_is_then_forgotten() {
+        let mut rests = Rests::default();
+        let now = Instant::now();
+        let second = Duration::from_secs(1);
+        assert_eq!(rests.until("a", now), None);
+        rests.begin("a", now + 2 * second, now);
+        rests.begin("a", now + second, now);
+        assert_eq!((rests.until("a", now), rests.until("b", now)), (Some(now + 2 * second), None));
+        assert_eq!(rests.until("a", now + 2 * second), None);
+        for n in 0..10_000 {
+            let now = now + n * second;
+            rests.begin(&n.to_string(), now + second, now);
+        }
+        assert!(rests.until.len() <= FEW_RESTS, "{}", rests.until.len());
+    }
 
     #[test]
     fn a_late_start_is_not_made_up_for() {

@@ -1,0 +1,91 @@
+//! What runs in a slot: one attempt, whatever becomes of it, and one message.
+//!
+//! Knows how an attempt is begun, bounded and survived. Refuses to know what follows it.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Message;
+use crate::event::Trace;
+use crate::http::Fetch;
+use crate::outcome::{Attempt, Class, Failure};
+use crate::request::Request;
+use crate::runtime::{Sender, Slot};
+
+/// An attempt that is to be made in a slot.
+pub(super) struct Task {
+    pub(super) fetch: Arc<dyn Fetch>,
+    pub(super) request: Arc<Request>,
+    pub(super) slot: Arc<Slot>,
+    pub(super) sender: Sender<Message>,
+    /// What happens on the way is told.
+    pub(super) verbose: bool,
+    /// How long it waited for its slot.
+    pub(super) queue: Duration,
+    /// What is left of the time for all tries; `None` is no limit.
+    pub(super) time_left: Option<Duration>,
+}
+
+/// An attempt that is over.
+pub struct Finished {
+    pub(super) request: Arc<Request>,
+    pub(super) slot: Arc<Slot>,
+    pub(super) attempt: Box<Attempt>,
+}
+
+impl Task {
+    /// Makes the attempt, and says that it is over.
+    pub(super) fn run(self) {
+        let started = Instant::now();
+        let bounded = self.bounded();
+        let request = bounded.as_ref().unwrap_or(&self.request);
+        let fetched =
+            panic::catch_unwind(AssertUnwindSafe(|| self.fetch.fetch(request, &self.slot, self.tracer())));
+        let mut attempt = fetched.unwrap_or_else(|panic| crashed(started, &self.slot, panic.as_ref()));
+        attempt.timings.queue = self.queue;
+        if let Some(bounded) = bounded {
+            name_limit(&mut attempt, bounded.limits.max_time, &self.request);
+        }
+        self.sender.send(Message::Finished(Finished { request: self.request, slot: self.slot, attempt }));
+    }
+
+    /// The request with no more time than is left for all its tries; `None` where that is no less than it has.
+    fn bounded(&self) -> Option<Request> {
+        let left = self.time_left?;
+        if self.request.limits.max_time.is_some_and(|max_time| max_time <= left) {
+            return None;
+        }
+        let mut request = Request::clone(&self.request);
+        request.limits.max_time = Some(left);
+        Some(request)
+    }
+
+    fn tracer(&self) -> Option<Arc<dyn Fn(Trace) + Send + Sync>> {
+        let (subject, sender) = (Arc::clone(&self.request.subject), self.sender.clone());
+        let tracer = move |trace| sender.send(Message::Trace(Arc::clone(&subject), trace));
+        self.verbose.then(|| Arc::new(tracer) as Arc<dyn Fn(Trace) + Send + Sync>)
+    }
+}
+
+/// It was not `--max-time` that was over.
+fn name_limit(attempt: &mut Attempt, left: Option<Duration>, request: &Request) {
+    let is_over = left.is_some_and(|left| attempt.timings.total >= left);
+    if let Some(failure) =
+        attempt.failure.as_mut().filter(|failure| is_over && failure.class == Class::Timeout)
+    {
+        let limit = request.time_for_all_tries().unwrap_or_default().as_secs_f64();
+        failure.message = format!("the {limit} s for all tries are over (--retry-max-time)");
+    }
+}
+
+/// A bug in one fetch is one failed URL; the others go on.
+fn crashed(started: Instant, slot: &Slot, panic: &(dyn std::any::Any + Send)) -> Box<Attempt> {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    let failure = Failure::new(Class::Internal, slot.phase(), format!("a bug in greenfetch: {text}"));
+    let mut attempt = Box::new(Attempt::begin(started));
+    attempt.timings.total = started.elapsed();
+    attempt.failure = Some(failure);
+    attempt
+}
