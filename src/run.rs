@@ -20,6 +20,7 @@ use crate::plan::{Listed, Planner};
 use crate::record;
 use crate::report::{self, Streams};
 use crate::runtime::{Runtime, limits};
+use crate::sanitize::escape;
 use crate::schedule::Schedule;
 use crate::signal;
 
@@ -167,6 +168,8 @@ fn demo(command: DemoCommand, environment: &Environment<'_>) -> Result<ExitStatu
                 .map_err(|error| format!("greenfetch: demo --serve {addr}: {error}"))?;
             Ok(ExitStatus::Pass)
         }
+        DemoCommand::Many(n) => show("--many", demo::many(n)),
+        DemoCommand::Block => show("--block", demo::block()),
         DemoCommand::Fetch(mut config) => {
             let origin = demo_origin()?;
             config.operands = demo::list(origin.addr()).into_iter().map(Operand::Url).collect();
@@ -183,4 +186,17 @@ fn demo(command: DemoCommand, environment: &Environment<'_>) -> Result<ExitStatu
 
 fn demo_origin() -> Result<demo::Child, String> {
     demo::Child::start().map_err(|error| format!("greenfetch: demo: {error}"))
+}
+
+/// What a demonstration came to; one that did not come about says why.
+fn show(option: &str, shown: Result<demo::Shown, String>) -> Result<ExitStatus, String> {
+    let shown = shown.map_err(|why| format!("greenfetch: demo {option}: {why}"))?;
+    if let Some(complaint) = shown.complaint {
+        // Nothing is left to say it to when this fails.
+        let _ = writeln!(io::stderr(), "greenfetch: demo {option}: {}", escape(&complaint));
+    }
+    Ok(match print(&shown.text) {
+        ExitStatus::Pass => shown.status,
+        unprinted => unprinted,
+    })
 }

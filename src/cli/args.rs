@@ -35,7 +35,7 @@ pub fn help_text(long: bool) -> String {
 const USAGE: &str = "\
 greenfetch [OPTIONS] [URL|FILE|-]...
        greenfetch demo [OPTIONS]       on a built-in loopback origin
-       greenfetch demo --serve [ADDR]  only that origin, for other tools
+       greenfetch demo --many [N] | --block | --serve [ADDR]
        greenfetch help [exit-codes]";
 
 const TEMPLATE: &str = "{about-with-newline}\n{usage-heading} {usage}\n\n{all-args}{after-help}";
@@ -48,6 +48,11 @@ Operands, in any number:
   else is a list file with one URL a line. Without an operand, standard input is
   read if it is no terminal. demo and help are commands only as the first
   operand (report and diff are reserved for some); a file of that name is ./demo.
+
+What demo has beside a run, each without options of one:
+  --many [N] parks so many URLs at once (10000) and says what they take, --block
+  shows what one blocking call does to all others, --serve [ADDR] is only the
+  origin, for other tools.
 
 Values:
   D, a duration, is 5, 0.5, 5s, 300ms or 2m. SIZE is 512, 64KiB or 10MB. 0 is no
@@ -320,6 +325,13 @@ pub(super) struct HiddenArgs {
     /// Only with `demo`, whose usage line shows it; the outer `Option` is "typed", the inner one "with a value".
     #[arg(long, hide = true, value_name = "ADDR", value_parser = Typed(address::parse_serve))]
     pub(super) serve: Option<Option<SocketAddr>>,
+    /// As `serve`.
+    #[arg(long, hide = true, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = Typed(value::parse_many))]
+    pub(super) many: Option<Option<u32>>,
+    /// Only with `demo`.
+    #[arg(long, hide = true)]
+    pub(super) block: bool,
     /// curl: no progress bar, no summary.
     #[arg(short, long, hide = true)]
     pub(super) silent: bool,

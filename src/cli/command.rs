@@ -18,6 +18,9 @@ use super::{Command, DemoCommand, Environment, HelpTopic, UsageError, complaint}
 /// Where `demo --serve` listens: at a port that the system chooses.
 const SERVE_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
+/// How many URLs `demo --many` parks: what a gevent tutorial would call a lot.
+const MANY_DEFAULT: u32 = 10_000;
+
 /// Reads a command line; the first of `argv` is the program's name.
 ///
 /// # Errors
@@ -27,10 +30,17 @@ pub fn parse(argv: impl Iterator<Item = OsString>, env: &Environment) -> Result<
         Ok(matches) => matches,
         Err(error) => return complaint::stopped(&error),
     };
-    match Args::from_arg_matches(&matches) {
-        Ok(args) if args.hidden.serve.is_some() => serve(&args, &matches).map(Command::Demo),
-        Ok(args) => command(args, &matches, env),
-        Err(error) => complaint::stopped(&error),
+    let args = match Args::from_arg_matches(&matches) {
+        Ok(args) => args,
+        Err(error) => return complaint::stopped(&error),
+    };
+    let mut no_runs = no_run(&args);
+    match (no_runs.pop(), no_runs.pop()) {
+        (None, _) => command(args, &matches, env),
+        (Some(one), None) => demo_without_run(&one, &args, &matches).map(|()| Command::Demo(one.command)),
+        (Some(one), Some(other)) => {
+            Err(UsageError(format!("{} and {} contradict: leave one out", other.name(), one.name())))
+        }
     }
 }
 
@@ -64,21 +74,51 @@ fn demo(args: Args, matches: &ArgMatches, env: &Environment) -> Result<DemoComma
     }
 }
 
-/// An origin fetches nothing: an option that it could not heed would only seem to do something.
-fn serve(args: &Args, matches: &ArgMatches) -> Result<DemoCommand, UsageError> {
+/// An option by which `demo` is no run.
+struct NoRun {
+    usage: &'static str,
+    command: DemoCommand,
+    only: &'static str,
+}
+
+impl NoRun {
+    fn name(&self) -> &'static str {
+        self.usage.split(' ').next().unwrap_or_default()
+    }
+}
+
+fn no_run(args: &Args) -> Vec<NoRun> {
+    let typed = &args.hidden;
+    let no_run = |usage, command, only| NoRun { usage, command, only };
+    let serve = typed
+        .serve
+        .map(|addr| DemoCommand::Serve(addr.unwrap_or(SERVE_DEFAULT)))
+        .map(|serve| no_run("--serve [ADDR]", serve, "only answers"));
+    let many =
+        typed.many.map(|n| no_run("--many [N]", DemoCommand::Many(n.unwrap_or(MANY_DEFAULT)), "only shows"));
+    let block = typed.block.then(|| no_run("--block", DemoCommand::Block, "only shows"));
+    [serve, many, block].into_iter().flatten().collect()
+}
+
+/// An option of a run that could not be heeded would only seem to do something.
+fn demo_without_run(no_run: &NoRun, args: &Args, matches: &ArgMatches) -> Result<(), UsageError> {
+    let name = no_run.name();
     if args.operands.first().is_none_or(|first| first != "demo") {
-        return Err(UsageError::option("--serve", "belongs to demo: greenfetch demo --serve [ADDR]"));
+        return Err(UsageError::option(
+            name,
+            format_args!("belongs to demo: greenfetch demo {}", no_run.usage),
+        ));
     }
     no_operand_after_demo(args)?;
     let command = Args::command();
     let typed =
         |arg: &&clap::Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
     match command.get_opts().filter(|arg| !arg.is_hide_set()).find(typed) {
-        Some(arg) => Err(UsageError::option(
-            "--serve",
-            format_args!("only answers; --{} belongs to a run", arg.get_long().unwrap_or_default()),
-        )),
-        None => Ok(DemoCommand::Serve(args.hidden.serve.flatten().unwrap_or(SERVE_DEFAULT))),
+        Some(arg) => {
+            let other = arg.get_long().unwrap_or_default();
+            Err(UsageError::option(name, format_args!("{}; --{other} belongs to a run", no_run.only)))
+        }
+        None => Ok(()),
     }
 }
 
@@ -145,10 +185,34 @@ mod tests {
         assert_eq!(served(&["demo", "--serve"]), "127.0.0.1:0");
         assert_eq!(served(&["demo", "--serve", "8080", "-sS"]), "127.0.0.1:8080");
         assert_eq!(served(&["--serve=0.0.0.0:1", "demo"]), "0.0.0.0:1");
-        assert!(complaint(&["--serve"]).contains("belongs to demo"));
+        assert!(complaint(&["--serve"]).contains("belongs to demo: greenfetch demo --serve [ADDR]"));
         assert!(complaint(&["demo", "--serve", "--json"]).contains("--json belongs to a run"));
         assert!(complaint(&["demo", "urls.txt"]).contains("a file called demo is ./demo"));
         assert!(complaint(&["demo", "--serve=here"]).contains("'here' is no address"));
+    }
+
+    #[test]
+    fn what_demo_shows_takes_no_option_of_a_run() {
+        let many = |words: &[&str]| match typed(words) {
+            Ok(Command::Demo(DemoCommand::Many(n))) => n,
+            other => panic!("{words:?}: {other:?}"),
+        };
+        assert_eq!((many(&["demo", "--many"]), many(&["demo", "--many", "200"])), (10_000, 200));
+        assert!(matches!(typed(&["demo", "--block"]), Ok(Command::Demo(DemoCommand::Block))));
+        let pairs: [(&[&str], &str); 6] = [
+            (&["demo", "--many", "0"], "--many: '0' is no whole number from 1 to 4294967295"),
+            (&["demo", "--many", "--json"], "--many: only shows; --json belongs to a run"),
+            (&["demo", "--block", "-j", "3"], "--block: only shows; --jobs belongs to a run"),
+            (&["--block"], "--block: belongs to demo: greenfetch demo --block"),
+            (&["demo", "--many", "--block"], "--many and --block contradict: leave one out"),
+            (
+                &["demo", "--block", "x"],
+                "demo brings its own list, but 'x' was given; a file called demo is ./demo",
+            ),
+        ];
+        for (words, text) in pairs {
+            assert_eq!(complaint(words), format!("greenfetch: {text}"));
+        }
     }
 
     #[test]

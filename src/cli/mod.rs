@@ -47,6 +47,10 @@ pub enum DemoCommand {
     Fetch(Box<Config>),
     /// Compare the modes on a list of the demo's own; the operands are empty.
     Compare(Box<Comparison>),
+    /// `--many [N]`: show so many URLs parked at once. Defaults to 10 000.
+    Many(u32),
+    /// `--block`: show what one blocking call does to the others.
+    Block,
     /// `--serve [ADDR]`: only be the origin. Defaults to 127.0.0.1, at a port that the system chooses (0).
     Serve(SocketAddr),
 }

@@ -71,6 +71,11 @@ pub(super) fn parse_jobs(text: &str) -> Result<u32, String> {
     }
 }
 
+/// `demo --many`.
+pub(super) fn parse_many(text: &str) -> Result<u32, String> {
+    text.parse().ok().filter(|many| *many > 0).ok_or_else(|| no_number(text, "1"))
+}
+
 /// `--per-host`: 0 is no limit.
 pub(super) fn parse_per_host(text: &str) -> Result<Limit<u32>, String> {
     let number: u32 = text.parse().map_err(|_| no_number(text, "0"))?;

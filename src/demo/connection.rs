@@ -4,9 +4,10 @@
 //! mean: `script` says it.
 
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::gate::Gates;
 use super::head::{self, Framing, Head, MOST_BODY_BYTES, Refusal};
 use super::script::{self, Step, Tally};
 use crate::runtime::{Slot, Socket, Wake};
@@ -58,10 +59,11 @@ impl From<Refusal> for Ending {
 }
 
 /// Serves a connection to its end.
-pub(super) fn serve(socket: Socket, slot: &Slot, tally: &Mutex<Tally>) {
+pub(super) fn serve(socket: Socket, slot: &Arc<Slot>, tally: &Mutex<Tally>, gates: &Gates) {
     // It only makes us faster.
     let _ = socket.set_nodelay();
-    let mut connection = Connection { socket, slot, incoming: Vec::new(), outgoing: Vec::new(), moved: 0 };
+    let mut connection =
+        Connection { socket, slot, gates, incoming: Vec::new(), outgoing: Vec::new(), moved: 0 };
     if let Ending::Refused(refusal) = connection.converse(tally) {
         connection.refuse(refusal);
     }
@@ -69,7 +71,8 @@ pub(super) fn serve(socket: Socket, slot: &Slot, tally: &Mutex<Tally>) {
 
 struct Connection<'a> {
     socket: Socket,
-    slot: &'a Slot,
+    slot: &'a Arc<Slot>,
+    gates: &'a Gates,
     /// What has arrived and is not yet read. Holds no memory while the connection is idle.
     incoming: Vec<u8>,
     /// What is to be sent with the next flush.
@@ -108,6 +111,7 @@ impl Connection<'_> {
     fn perform(&mut self, step: Step, head: &Head) -> Result<(), Ending> {
         match step {
             Step::Wait(time) => self.pause_until(Instant::now() + time),
+            Step::Gate(n) => self.pass_gate(n),
             Step::Begin(response) => {
                 self.outgoing.extend(response.to_bytes(head.keeps_alive));
                 Ok(())
@@ -326,6 +330,13 @@ impl Connection<'_> {
         }
         self.moved = 0;
         Ok(())
+    }
+
+    fn pass_gate(&mut self, awaited: u64) -> Result<(), Ending> {
+        self.flush()?;
+        let passed = self.gates.pass(awaited, self.slot, Instant::now() + PATIENCE);
+        self.moved = 0;
+        passed.map_err(|wake| if wake == Wake::Late { Refusal::Alone.into() } else { Ending::Over })
     }
 
     fn has_waited(&mut self, wake: Wake) -> Result<(), Ending> {

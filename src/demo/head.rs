@@ -23,6 +23,9 @@ pub(super) enum Refusal {
     /// Longer than `MOST_BODY_BYTES`.
     #[error("the body of the request is longer than 1 MiB")]
     BodyTooLong,
+    /// Too few came to its gate.
+    #[error("too few others came to the gate")]
+    Alone,
 }
 
 impl Refusal {
@@ -31,6 +34,7 @@ impl Refusal {
             Refusal::Malformed(_) => 400,
             Refusal::HeadTooLong => 431,
             Refusal::BodyTooLong => 413,
+            Refusal::Alone => 503,
         }
     }
 }

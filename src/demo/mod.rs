@@ -3,16 +3,24 @@
 //! Knows how the origin is started, announced and ended, and which URLs a newcomer is shown. Refuses to know how they
 //! are fetched: the origin is a child process, so that its work is never counted as the fetcher's.
 
+mod block;
 mod child;
 mod connection;
+mod gate;
 mod gzip;
 mod head;
+mod many;
 mod origin;
 mod script;
+mod usage;
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
+use crate::exit::ExitStatus;
+
+pub use block::block;
 pub use child::Child;
+pub use many::many;
 pub use origin::{Origin, serve};
 
 /// Where the origin listens unless told otherwise: this machine alone, on a free port.
@@ -46,6 +54,16 @@ const PATHS: [&str; 12] = [
 /// lists are.
 const WAITS: [u64; 20] =
     [90, 45, 270, 60, 130, 75, 200, 40, 110, 55, 400, 80, 65, 170, 50, 120, 220, 70, 100, 150];
+/// What a demonstration came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// For standard output: whole lines, or nothing when it did not come about.
+    pub text: String,
+    /// Why it did not, a fragment for standard error.
+    pub complaint: Option<String>,
+    /// How the process ends when the text could be written.
+    pub status: ExitStatus,
+}
 
 /// The line by which an origin says where it listens, without its end.
 pub fn announcement(addr: SocketAddr) -> String {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::gate::Gates;
 use super::script::Tally;
 use super::{CHILD_VARIABLE, connection};
 use crate::config::Mode;
@@ -18,8 +19,9 @@ use crate::runtime::{Listener, Runtime, Slot, Socket, Wake, limits};
 /// build, 2 cores, 2026-11), and each time one of them waited a second to send its SYN again.
 const BACKLOG: i32 = 4096;
 
-/// Connections at once, unless the machine allows fewer; the next ones wait. Room for the 10 000 that a run can have.
-const MOST_CONNECTIONS: u32 = 12_000;
+/// Connections at once, unless the machine allows fewer; the next ones wait. Room for all that one address of a client
+/// has ports for, usually 28 232.
+const MOST_CONNECTIONS: u32 = 30_000;
 
 /// How long nothing is accepted after the machine has run out of something.
 const SHORTAGE: Duration = Duration::from_millis(50);
@@ -81,6 +83,7 @@ impl Origin {
             door: runtime.slot(),
             places: Mutex::new(Places { free: Vec::new(), left_to_make: most }),
             tally: Mutex::default(),
+            gates: Gates::default(),
         });
         let (bound, listening) = mpsc::channel();
         runtime.start_root(move || open(&hall, addr, &bound))?;
@@ -103,6 +106,7 @@ struct Hall {
     door: Arc<Slot>,
     places: Mutex<Places>,
     tally: Mutex<Tally>,
+    gates: Gates,
 }
 
 struct Places {
@@ -202,7 +206,7 @@ fn start(hall: &Hall, socket: Socket, place: Place) -> io::Result<()> {
     hall.runtime.spawn(move || {
         // The place is given back after the descriptor: only then is there room for another.
         let place = place;
-        connection::serve(socket, &place.slot, &place.hall.tally);
+        connection::serve(socket, &place.slot, &place.hall.tally, &place.hall.gates);
     })
 }
 
@@ -392,6 +396,20 @@ mod tests {
         drop(origin);
         assert_eq!(hanging.rest().1.unwrap(), 0, "when the run ends, so does the hanging");
         assert_eq!(slow.rest().1.unwrap(), 0);
+    }
+
+    #[test]
+    fn a_gate_opens_for_all_when_the_last_one_has_come() {
+        let origin = origin();
+        let mut early: Vec<_> = (0..2).map(|_| Client::connect(origin.addr())).collect();
+        for client in &mut early {
+            client.get("/gate/3");
+        }
+        let mut other = Client::connect(origin.addr());
+        assert_eq!(other.get("/gate/1").body(), "1 were here at once\n");
+        assert!(early.iter_mut().all(Client::has_nothing_to_read));
+        assert_eq!(other.get("/gate/3").body(), "3 were here at once\n");
+        assert!(early.iter_mut().all(|client| client.body() == "3 were here at once\n"));
     }
 
     #[test]

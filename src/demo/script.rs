@@ -25,6 +25,7 @@ The demo origin of greenfetch.
 /reset                some bytes, then a reset
 /cut                  999 of 1000 bytes, then the end
 /hang                 never an answer
+/gate/N               no answer before N requests wait here (up to 100000)
 /gzip                 a body in gzip
 /headers              the headers of the request
 /echo                 the body of the request
@@ -38,6 +39,9 @@ const MOST_MS: u64 = 60_000;
 /// The longest body.
 const MOST_BYTES: u64 = 1 << 30;
 
+/// The widest gate: more than the ports of an address, and so more than can ever come.
+const MOST_AT_GATE: u64 = 100_000;
+
 const TEXT: &str = "text/plain; charset=utf-8";
 const OCTETS: &str = "application/octet-stream";
 
@@ -46,6 +50,8 @@ const OCTETS: &str = "application/octet-stream";
 pub(super) enum Step {
     /// Lets time go by.
     Wait(Duration),
+    /// Waits until so many requests wait for each other.
+    Gate(u64),
     /// Begins the answer with its head.
     Begin(ResponseHead),
     /// Sends these bytes of body.
@@ -191,6 +197,7 @@ fn route(path: (&str, Option<&str>), query: &str, tally: &mut Tally) -> Result<V
         ("reset", None) => vec![begin(1000), Step::Fill(100), Step::Reset],
         ("cut", None) => vec![begin(1000), Step::Fill(999), Step::Cut],
         ("hang", None) => vec![Step::Hang],
+        ("gate", Some(n)) => gate(number(n, "N", 1..=MOST_AT_GATE)?),
         ("gzip", None) => gzipped(),
         _ => text(404, "there is nothing here; / lists what there is".to_owned()),
     })
@@ -247,6 +254,12 @@ fn flaky(fails: bool) -> Vec<Step> {
     if fails { text(503, "not this time".to_owned()) } else { text(200, "this time it works".to_owned()) }
 }
 
+fn gate(n: u64) -> Vec<Step> {
+    let mut steps = vec![Step::Gate(n)];
+    steps.extend(text(200, format!("{n} were here at once")));
+    steps
+}
+
 fn gzipped() -> Vec<Step> {
     let body = gzip::store(b"Unpacked: the demo origin of greenfetch.\n");
     let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
@@ -290,6 +303,7 @@ mod tests {
     fn told(steps: &[Step]) -> String {
         let short = steps.iter().map(|step| match step {
             Step::Wait(time) => format!("wait {}", time.as_millis()),
+            Step::Gate(n) => format!("gate {n}"),
             Step::Begin(head) => format!("{} of {:?}", head.status, head.length.unwrap_or(0)),
             Step::Send(bytes) => format!("send {}", bytes.len()),
             Step::Fill(n) => format!("fill {n}"),
@@ -334,6 +348,7 @@ mod tests {
             ("/reset", "200 of 1000, fill 100, reset"),
             ("/cut", "200 of 1000, fill 999, cut"),
             ("/hang", "hang"),
+            ("/gate/7", "gate 7, 200 of 20, send 20"),
             ("/hang?delay=5", "wait 5, hang"),
             ("/headers", "200 of 9, send 9"),
             ("/echo", "200 of 4, send 4"),
@@ -356,6 +371,8 @@ mod tests {
             ("/status/600", "N is a whole number from 200 to 599\n"),
             ("/drip?bytes=1001", "bytes is a whole number from 0 to 1000\n"),
             ("/drip?ms=", "MS is a whole number from 0 to 60000\n"),
+            ("/gate/0", "N is a whole number from 1 to 100000\n"),
+            ("/gate/100001", "N is a whole number from 1 to 100000\n"),
             ("/redirect/51", "N is a whole number from 0 to 50\n"),
             ("/flaky/0", "N is a whole number from 1 to 100\n"),
             ("/flaky/101", "N is a whole number from 1 to 100\n"),

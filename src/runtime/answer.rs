@@ -46,19 +46,23 @@ impl<T: Clone> Answer<T> {
     /// # Errors
     /// `Late` or `Stopped` when waiting ended before it came.
     pub fn wait(&self, slot: &Arc<Slot>, until: Option<Instant>) -> Result<T, Wake> {
-        loop {
-            {
-                let mut state = self.state();
-                if let Some(value) = &state.value {
-                    return Ok(value.clone());
-                }
-                if !state.waiting.iter().any(|waiting| Arc::ptr_eq(waiting, slot)) {
-                    state.waiting.push(Arc::clone(slot));
-                }
+        {
+            let mut state = self.state();
+            if let Some(value) = &state.value {
+                return Ok(value.clone());
             }
-            match slot.park(until) {
-                Wake::Woken => {}
-                wake => return Err(wake),
+            // Once, without a look at the others: ten thousand may wait.
+            state.waiting.push(Arc::clone(slot));
+        }
+        loop {
+            let wake = slot.park(until);
+            let mut state = self.state();
+            if let Some(value) = &state.value {
+                return Ok(value.clone());
+            }
+            if wake != Wake::Woken {
+                state.waiting.retain(|waiting| !Arc::ptr_eq(waiting, slot));
+                return Err(wake);
             }
         }
     }

@@ -76,13 +76,14 @@ impl Hub {
         sys::arm(self.timer.as_raw_fd(), left).expect("a valid time arms a valid timer");
     }
 
-    /// Takes the slots out of the table that are late, and arms the timer for the next.
-    fn take_late(&self, epoch: Instant) -> Vec<usize> {
+    /// Takes the slots out of the table that are late, and arms the timer for the next. Only so many slots were made;
+    /// the table has room for all that may be.
+    fn take_late(&self, n_slots: usize, epoch: Instant) -> Vec<usize> {
         self.armed_for.store(u64::MAX, Ordering::Relaxed);
         let now = u64::try_from(epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let mut late = Vec::new();
         let mut earliest = u64::MAX;
-        for (index, deadline) in self.deadlines.iter().enumerate() {
+        for (index, deadline) in self.deadlines.iter().take(n_slots).enumerate() {
             match deadline.load(Ordering::Relaxed) {
                 0 => {}
                 at if at <= now => {
@@ -174,7 +175,8 @@ fn run_timer(shared: &Shared, timer: &CoIo<OwnedFd>) {
     loop {
         timer.wait_io();
         sys::drain(timer.as_raw_fd());
-        let late = hub.take_late(shared.epoch);
+        let n_slots = shared.slots().len();
+        let late = hub.take_late(n_slots, shared.epoch);
         if !late.is_empty() {
             let slots = shared.slots();
             for slot in late.into_iter().filter_map(|index| slots.get(index)) {

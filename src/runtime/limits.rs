@@ -20,20 +20,35 @@ const RESERVED_THREADS: u64 = 100;
 /// How many of the wanted jobs can be had when each has so many descriptors open, and a sentence when it is fewer. Raises
 /// the soft limit of descriptors to the hard one first.
 pub fn jobs_allowed(mode: Mode, wanted: u32, descriptors_each: u64) -> (u32, Option<String>) {
-    let mut caps = vec![descriptors_cap(descriptors_each)];
-    match mode {
-        Mode::Coroutines => caps.push(maps_cap()),
-        Mode::Threads => caps.extend([maps_cap(), threads_cap()]),
-        Mode::Sync => {}
-    }
-    let tightest = caps.into_iter().flatten().min_by_key(|(jobs, _)| *jobs);
-    match tightest {
+    match most_jobs(mode, descriptors_each) {
         Some((jobs, why)) if jobs < u64::from(wanted) => {
             let jobs = u32::try_from(jobs.max(1)).unwrap_or(u32::MAX);
             (jobs, Some(format!("--jobs lowered from {wanted} to {jobs}: {why}")))
         }
         _ => (wanted, None),
     }
+}
+
+/// The most jobs that can be had at once when each has so many descriptors open, and what says so; `None` when nothing does. Raises the soft limit of
+/// descriptors to the hard one first.
+pub fn most_jobs(mode: Mode, descriptors_each: u64) -> Option<(u64, String)> {
+    let mut caps = vec![descriptors_cap(descriptors_each)];
+    match mode {
+        Mode::Coroutines => caps.push(maps_cap()),
+        Mode::Threads => caps.extend([maps_cap(), threads_cap()]),
+        Mode::Sync => {}
+    }
+    caps.into_iter().flatten().min_by_key(|(jobs, _)| *jobs)
+}
+
+/// The most connections that one address of a server can have from here at once, and what says so; `None` when it is
+/// not known.
+pub fn most_ports() -> Option<(u64, String)> {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let (first, last) = range.trim().split_once(char::is_whitespace)?;
+    let (first, last): (u64, u64) = (first.parse().ok()?, last.trim().parse().ok()?);
+    let why = format!("net.ipv4.ip_local_port_range is {first} to {last}, and each connection takes a port");
+    Some(((last + 1).saturating_sub(first), why))
 }
 
 fn descriptors_cap(each: u64) -> Option<(u64, String)> {
