@@ -140,6 +140,11 @@ impl Running {
         number.parse().expect("a number")
     }
 
+    /// What the kernel says of its memory: `/proc/PID/smaps`.
+    pub(crate) fn smaps(&self) -> String {
+        std::fs::read_to_string(format!("/proc/{}/smaps", self.child.id())).expect("it still runs")
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: i32) {
         sys::kill(self.child.id(), signal);
