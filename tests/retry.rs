@@ -72,6 +72,27 @@ fn nothing_of_a_cut_body_is_left_in_the_count() {
     }
 }
 
+/// The cut body is long enough to have been on the disk.
+#[test]
+fn nothing_of_a_cut_body_is_left_in_the_file() {
+    for mode in MODES {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n";
+        let turns = [head.then_bytes(299_999).then_rst(), head.then(vec![b'y'; 300_000]).keep_alive()];
+        let origin = Origin::start().script("/cut", Script::sequence(turns));
+        retrying(mode, "1")
+            .args(["--output-dir"])
+            .args([dir.path()])
+            .list([origin.url("/cut")])
+            .stdout("300000 bytes received from {origin}/cut.\n")
+            .stderr("")
+            .status(0);
+        let entries = std::fs::read_dir(dir.path()).expect("a folder").flatten();
+        let files: Vec<_> = entries.map(|entry| std::fs::read(entry.path()).expect("a file")).collect();
+        assert!(files == [vec![b'y'; 300_000]], "{mode}: {} files", files.len());
+    }
+}
+
 #[test]
 fn a_url_that_never_passes_fails_once_with_the_number_of_its_tries() {
     for mode in MODES {
