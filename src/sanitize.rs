@@ -129,6 +129,9 @@ pub fn is_secret_header(name: &str) -> bool {
 pub fn mask_headers(line: &str) -> Cow<'_, str> {
     let Some((before, value)) = line.split_once(':') else { return Cow::Borrowed(line) };
     let name = before.trim_start_matches(['>', '<', '*', ' ']);
+    if name.eq_ignore_ascii_case("location") {
+        return mask_userinfo(line);
+    }
     if !is_secret_header(name) || value.trim() == MASK {
         return Cow::Borrowed(line);
     }

@@ -18,6 +18,7 @@ mod modes;
 mod names;
 mod readme;
 mod redirect;
+mod regression;
 mod retry;
 mod runtime;
 mod servers;

@@ -121,6 +121,7 @@ fn header(text: &str) -> Result<HeaderEdit, String> {
     if value.is_empty() {
         return Ok(HeaderEdit::Remove(name.to_owned()));
     }
+    check_not_ours(name)?;
     Ok(HeaderEdit::Set(name.to_owned(), Secret::new(value)))
 }
 
@@ -128,7 +129,18 @@ fn empty_header(text: &str) -> Result<HeaderEdit, String> {
     let name = text.trim_end_matches([' ', '\t']).strip_suffix(';');
     let name = name.ok_or("a colon is missing; write 'K: V', 'K:' to remove or 'K;' to send it empty")?;
     check_name(name)?;
+    check_not_ours(name)?;
     Ok(HeaderEdit::Set(name.to_owned(), Secret::new("")))
+}
+
+/// How a message is framed is not a matter of taste: a length that is not the body's would leave the server waiting for
+/// the rest, or the next request to be read as a body (RFC 9112 §6).
+fn check_not_ours(name: &str) -> Result<(), String> {
+    const OURS: [&str; 6] = ["content-length", "transfer-encoding", "expect", "te", "trailer", "upgrade"];
+    if OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
+        return Err(format!("{name}: how a message is framed is written by greenfetch itself; leave it out"));
+    }
+    Ok(())
 }
 
 /// A token (RFC 9110 §5.6.2).

@@ -306,7 +306,8 @@ impl Engine {
 
     /// Lets the list bring as many entries as could be started soon.
     fn order_more(&mut self) {
-        if self.summary.stop.is_some() || self.summary.list_ended {
+        // Lines that are no URL take no slot, so only the reporter's pace holds them back.
+        if self.summary.stop.is_some() || self.summary.list_ended || self.teller.is_behind() {
             return;
         }
         let room = self.schedule.room();

@@ -139,6 +139,10 @@ fn certificate_word(error: &CertificateError) -> String {
             "the certificate is for another name".to_owned()
         }
         CertificateError::Revoked => "the certificate was revoked".to_owned(),
+        // rustls has no word of its own for it.
+        other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+            "the certificate is an authority's own and not a server's".to_owned()
+        }
         other => format!("the certificate is not valid: {other}"),
     }
 }

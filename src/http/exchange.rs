@@ -130,7 +130,12 @@ impl<'a> Exchange<'a> {
         (is_stale || is_dirty) && self.method.is_idempotent()
     }
 
+    /// A connection that was used before. What may not be sent twice gets a fresh one: the server may just be closing
+    /// the old, and then nobody could say whether it was done.
     fn reuse(&mut self) -> Option<Connection> {
+        if !self.method.is_idempotent() {
+            return None;
+        }
         let mut connection = self.client.pool.take(origin(self.url()), self.watch.latest())?;
         connection.used += 1;
         Some(connection)
@@ -247,7 +252,7 @@ impl<'a> Exchange<'a> {
     /// Lets ureq send the request, up to the head of the answer; or only judge one that is here.
     fn send_by_ureq(&mut self, wire: Box<Wire>) -> Result<Result<Answer, Lost>, Failure> {
         let request = self.http_request()?;
-        let body = self.request.body.as_deref().filter(|_| self.sends_body);
+        let body = self.request.body.as_deref().filter(|_| self.sends_body).or(self.empty_body());
         let home = Home::default();
         transport::hand_over(wire, &home);
         let sent = match body {
@@ -263,6 +268,12 @@ impl<'a> Exchange<'a> {
             }
             (sent, _) => Ok(Err(self.lost(&home, sent.err()))),
         }
+    }
+
+    /// A method that is expected to have a body says that it has none, or ureq would send it in chunks: none, and servers
+    /// that know no chunks take their end for the next request (RFC 9110 §8.6).
+    fn empty_body(&self) -> Option<&'static [u8]> {
+        matches!(self.method.as_str(), "POST" | "PUT" | "PATCH").then_some(&[])
     }
 
     fn lost(&mut self, home: &Home, error: Option<ureq::Error>) -> Lost {

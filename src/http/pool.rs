@@ -13,6 +13,9 @@ use super::connection::Connection;
 /// one that is just going away.
 const MOST_AGE: Duration = Duration::from_secs(4);
 
+/// Origins without an idle connection that are remembered, so that theirs goes back without an allocation.
+const MOST_EMPTY: usize = 1024;
+
 /// The pool of a run. The key has everything that makes two connections differ: today scheme, host and port.
 pub(super) struct Pool {
     idle: Mutex<Idle>,
@@ -58,6 +61,10 @@ impl Pool {
         let mut idle = self.idle();
         if idle.count >= self.most {
             idle.evict();
+        }
+        // Origins whose connections are all in use keep their place for a while, and not for ever.
+        if idle.by_origin.len() > MOST_EMPTY + idle.count {
+            idle.by_origin.retain(|_, list| !list.is_empty());
         }
         let kept = Kept { connection, since: now };
         match idle.by_origin.get_mut(origin) {

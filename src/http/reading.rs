@@ -86,6 +86,9 @@ impl Wire {
                 return Err(Failure::new(Class::Protocol, Phase::Receive, message));
             }
             (start, from) = (start + head.len, 0);
+            if start == end {
+                self.await_anew();
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::outcome::{Class, Failure, Phase};
 use crate::request::Method;
+use crate::sanitize;
 
 /// The longest Location that is followed.
 const MOST_LOCATION_BYTES: usize = 8 << 10;
@@ -30,6 +31,7 @@ pub(super) fn next(base: &Url, location: Option<&Result<Vec<u8>, ()>>) -> Result
     }
     let text = String::from_utf8_lossy(location);
     let text = text.trim_matches([' ', '\t']);
+    let shown = sanitize::mask_userinfo(text);
     if text.is_empty() {
         return Err(refused("an empty Location"));
     }
@@ -37,17 +39,17 @@ pub(super) fn next(base: &Url, location: Option<&Result<Vec<u8>, ()>>) -> Result
         return Err(refused("a control byte in Location"));
     }
     let url =
-        base.join(text).map_err(|error| refused(format!("a Location that is no URL ({error}): {text}")))?;
-    check_target(&url, text)?;
+        base.join(text).map_err(|error| refused(format!("a Location that is no URL ({error}): {shown}")))?;
+    check_target(&url, &shown)?;
     Ok(url)
 }
 
-fn check_target(url: &Url, text: &str) -> Result<(), Failure> {
+fn check_target(url: &Url, shown: &str) -> Result<(), Failure> {
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(refused(format!("to {}: only http and https are followed: {text}", url.scheme())));
+        return Err(refused(format!("to {}: only http and https are followed: {shown}", url.scheme())));
     }
     if url.host_str().is_none_or(str::is_empty) || url.port() == Some(0) {
-        return Err(refused(format!("a Location without a usable host or port: {text}")));
+        return Err(refused(format!("a Location without a usable host or port: {shown}")));
     }
     Ok(())
 }

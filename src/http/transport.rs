@@ -127,6 +127,10 @@ impl Transport for Patched {
                 wire.send(amount).map_err(|failure| wire.fail(failure))
             }
             Patched::Paper(paper) => {
+                if amount == 0 {
+                    // A body that was promised and is not there would be asked for without end.
+                    return Err(ureq::Error::ConnectionFailed);
+                }
                 let mut written = paper.written.lock().unwrap_or_else(PoisonError::into_inner);
                 written.extend_from_slice(paper.buffers.sent(amount));
                 Ok(())

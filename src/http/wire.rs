@@ -21,6 +21,10 @@ use crate::event::Trace;
 use crate::outcome::{Class, Failure, Phase};
 use crate::runtime::{Slot, Wake};
 
+/// ureq sends nothing once for an empty body. More often it does so only when it waits for a body that never comes, and
+/// then it would never end.
+const MOST_EMPTY_SENDS: u32 = 3;
+
 /// Bytes that may be read without a wait before the others have a turn: 100 small requests beside 8 large downloads
 /// waited 3.3 ms at worst, against 179 ms without (2026-11).
 const TURN_BYTES: usize = 256 << 10;
@@ -61,6 +65,8 @@ pub(super) struct Wire {
     /// Bytes of body, without framing.
     pub(super) size_body: u64,
     pub(super) size_upload: u64,
+    /// How often ureq sent nothing.
+    empty_sends: u32,
     /// The request was begun.
     pub(super) is_sending: bool,
     /// The request went out without ureq; what ureq writes is swallowed.
@@ -69,6 +75,8 @@ pub(super) struct Wire {
     pub(super) send_error: Option<io::Error>,
     /// Any byte came.
     pub(super) is_answered: bool,
+    /// The response has begun: bytes came that are not those of an interim (1xx) one that is over.
+    is_begun: bool,
     /// Why the exchange failed, when the wire knows.
     pub(super) failure: Option<Failure>,
     /// ureq would use the connection again.
@@ -118,10 +126,12 @@ impl Wire {
             size_header: 0,
             size_body: 0,
             size_upload: 0,
+            empty_sends: 0,
             is_sending: false,
             is_asked: false,
             send_error: None,
             is_answered: false,
+            is_begun: false,
             failure: None,
             asked_open: false,
             is_dirty: false,
@@ -156,7 +166,7 @@ impl Wire {
     /// Waits until bytes may have come.
     fn wait(&mut self) -> Result<(), Failure> {
         self.bytes_in_turn = 0;
-        let stall = self.limits.stall.filter(|_| self.is_answered).map(|stall| Instant::now() + stall);
+        let stall = self.limits.stall.filter(|_| self.is_begun).map(|stall| Instant::now() + stall);
         let until = [self.limits.total_at, stall].into_iter().flatten().min();
         match self.connection.wait_readable(&self.slot, until) {
             Wake::Woken => Ok(()),
@@ -227,8 +237,8 @@ impl Wire {
         if let Received::Bytes(count) = received {
             self.bytes_in_turn += count;
         }
-        if !self.is_answered && received != Received::End {
-            self.is_answered = true;
+        if !self.is_begun && received != Received::End {
+            (self.is_answered, self.is_begun) = (true, true);
             self.watch.answered();
         }
     }
@@ -253,6 +263,12 @@ impl Wire {
             }
             _ => format!("after {} bytes of the body", self.size_body),
         }
+    }
+
+    /// An interim response is over and nothing came behind it: the server is thinking again.
+    pub(super) fn await_anew(&mut self) {
+        self.is_begun = false;
+        self.watch.enter(Phase::Wait);
     }
 
     pub(super) fn cut(&self) -> Failure {
@@ -287,6 +303,12 @@ impl Wire {
             // The answer is here already: ureq writes the request once more only to judge the answer.
             self.buffers.release_output();
             return Ok(());
+        }
+        if amount == 0 {
+            self.empty_sends += 1;
+            if self.empty_sends > MOST_EMPTY_SENDS {
+                return Err(error::internal(Phase::Send, "the request promises more body than there is"));
+            }
         }
         if self.is_sending {
             self.size_upload += amount as u64;

@@ -100,10 +100,11 @@ impl Sinks {
     fn tell(&mut self, batch: &[Event]) -> Option<Summary> {
         batch.iter().for_each(|event| self.each(|sink| sink.event(event)));
         self.each(|sink| sink.flush());
-        match batch.last() {
-            Some(Event::RunFinished(summary)) => Some(summary.clone()),
+        // Mostly the last event, but a signal may have asked for the parked table since.
+        batch.iter().rev().find_map(|event| match event {
+            Event::RunFinished(summary) => Some(summary.clone()),
             _ => None,
-        }
+        })
     }
 
     /// In the order that keeps a terminal readable: the bar away, results, remarks.

@@ -3,6 +3,7 @@
 //! Knows when to write and that only whole lines leave. Refuses to know what a failure of it means: `sinks` does.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use super::Teller;
 use super::page::Page;
@@ -37,13 +38,29 @@ impl Stream {
 
     fn write_out(&mut self) -> io::Result<()> {
         let Stream { out, page, curtain, .. } = self;
-        let mut write = || out.write_all(page.bytes()).and_then(|()| out.flush());
+        let mut write = || write_patiently(out, page.bytes());
         let written = match curtain {
             Some(curtain) => curtain.aside(write),
             None => write(),
         };
         page.clear();
         written
+    }
+}
+
+/// Writes all of it. A pipe that somebody has made non-blocking says that it is full; it is asked again.
+fn write_patiently(out: &mut dyn Write, mut bytes: &[u8]) -> io::Result<()> {
+    const PATIENCE: Duration = Duration::from_millis(2);
+    loop {
+        let written = if bytes.is_empty() { out.flush().map(|()| 0) } else { out.write(bytes) };
+        match written {
+            Ok(_) if bytes.is_empty() => return Ok(()),
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::park_timeout(PATIENCE),
+            Err(error) => return Err(error),
+        }
     }
 }
 

@@ -275,8 +275,11 @@ impl Race {
                 }
             }
             let stop_waiting = if left.len() > 0 { earlier(until, next_at) } else { until };
+            let failed = self.tried.len();
             match self.wait(slot, stop_waiting) {
                 Ok(Some(winner)) => return Ok(winner),
+                // One that has failed makes room for the next at once.
+                Ok(None) if self.tried.len() > failed => next_at = Instant::now(),
                 Ok(None) => {}
                 Err(wake) => return Err(self.give_up(wake, None)),
             }
