@@ -17,22 +17,22 @@ pub mod run;
 pub mod cli;
 pub mod config;
 
-pub mod engine;
-pub mod http;
 pub mod list;
 pub mod plan;
-pub mod report;
-pub mod runtime;
 pub mod schedule;
+pub mod runtime;
+pub mod http;
+pub mod engine;
 pub mod signal;
+pub mod report;
 
-pub mod check;
-pub mod event;
-pub mod exit;
-pub mod outcome;
-pub mod record;
 pub mod request;
 pub mod response;
+pub mod check;
+pub mod outcome;
+pub mod event;
+pub mod record;
+pub mod exit;
 pub mod sanitize;
 pub mod stats;
 
