@@ -235,8 +235,8 @@ impl Connection {
     }
 
     /// What is known of TLS; `None` on a plain connection. Reading certificates takes longer than a request, so it is
-    /// done for those who will be told.
-    pub(super) fn tls_facts(&self, reads_certificates: bool) -> Option<TlsFacts> {
+    /// only to be asked for those who will be told.
+    pub(super) fn tls_facts(&self) -> Option<TlsFacts> {
         let session = self.tls.as_ref()?;
         let version = session.rustls.protocol_version().map(|version| match version {
             rustls::ProtocolVersion::TLSv1_2 => "TLSv1.2".to_owned(),
@@ -245,10 +245,8 @@ impl Connection {
         });
         let cipher = session.rustls.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
         let mut facts = TlsFacts { version, cipher, verified: session.verified, ..TlsFacts::default() };
-        if reads_certificates {
-            let shown = session.rustls.peer_certificates().unwrap_or(&session.refused);
-            certificate::note(shown, &mut facts);
-        }
+        let shown = session.rustls.peer_certificates().unwrap_or(&session.refused);
+        certificate::note(shown, &mut facts);
         Some(facts)
     }
 }

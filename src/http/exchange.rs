@@ -159,7 +159,8 @@ impl<'a> Exchange<'a> {
         self.watch.connected(if is_tls { Phase::Tls } else { Phase::Send });
         if is_tls {
             let secured = self.secure(&mut connection, deadline);
-            self.response.tls = connection.tls_facts(self.client.wants_details);
+            self.response.tls = None;
+            self.note_tls(&connection);
             secured?;
             self.watch.secured();
         }
@@ -241,10 +242,7 @@ impl<'a> Exchange<'a> {
             self.absorb(&wire);
             return Ok(Err(Lost { failure, is_answered }));
         }
-        if !wire.seen_head().is_some_and(plain::is_plain) {
-            return self.send_by_ureq(wire);
-        }
-        let Some(head) = wire.take_head() else { return self.send_by_ureq(wire) };
+        let Some(head) = wire.take_head_if(plain::is_plain) else { return self.send_by_ureq(wire) };
         self.note_head(&head);
         Ok(Ok(Answer { head, rest: Rest::Plain(wire) }))
     }
@@ -300,9 +298,16 @@ impl<'a> Exchange<'a> {
         self.response.size_header += wire.size_header;
         self.response.size_download = wire.size_body;
         self.response.size_upload += wire.size_upload;
-        self.response.local = if self.client.wants_details { wire.connection.local_addr() } else { None };
-        if self.response.tls.is_none() {
-            self.response.tls = wire.connection.tls_facts(self.client.wants_details);
+        if self.client.wants_details {
+            self.response.local = wire.connection.local_addr();
+        }
+        self.note_tls(&wire.connection);
+    }
+
+    /// What is known of TLS, once a connection and only for those who will be told.
+    fn note_tls(&mut self, connection: &Connection) {
+        if self.client.wants_details && self.response.tls.is_none() {
+            self.response.tls = connection.tls_facts();
         }
     }
 

@@ -8,7 +8,6 @@ use ureq::unversioned::transport::Buffers;
 use super::body::Delivery;
 use super::chunk::{self, Scanner};
 use super::connection::Received;
-use super::error;
 use super::head::{self, Framing, Head};
 use super::wire::Wire;
 use crate::outcome::{Class, Failure, Phase};
@@ -35,12 +34,7 @@ impl Wire {
             let (buffer, received) = self.receive(usize::MAX)?;
             let Received::Bytes(count) = received else {
                 self.buffers.lender().take_back(buffer);
-                return Err(match &self.send_error {
-                    Some(sending) if !self.is_answered => {
-                        error::broken(sending, Phase::Send, "while the request was sent")
-                    }
-                    _ => self.cut(),
-                });
+                return Err(self.cut());
             };
             let done = if self.partial.is_empty() {
                 self.look_for_head(buffer, count, 0)?

@@ -244,13 +244,13 @@ impl Wire {
     }
 
     fn broken(&self, error: &io::Error) -> Failure {
-        let failure = error::broken(error, self.phase(), &self.progress());
-        match &self.send_error {
-            Some(sending) if !self.is_answered => {
-                error::broken(sending, Phase::Send, "while the request was sent")
-            }
-            _ => failure,
-        }
+        self.unsent().unwrap_or_else(|| error::broken(error, self.phase(), &self.progress()))
+    }
+
+    /// Sending failed and no answer came before: then that is what there is to tell.
+    fn unsent(&self) -> Option<Failure> {
+        let sending = self.send_error.as_ref().filter(|_| !self.is_answered)?;
+        Some(error::broken(sending, Phase::Send, "while the request was sent"))
     }
 
     /// How far the response came, in words.
@@ -271,8 +271,10 @@ impl Wire {
         self.watch.enter(Phase::Wait);
     }
 
+    /// The connection ended in good order before the response did.
     pub(super) fn cut(&self) -> Failure {
-        Failure::new(Class::Closed, self.phase(), format!("ended {}", self.progress()))
+        let cut = || Failure::new(Class::Closed, self.phase(), format!("ended {}", self.progress()));
+        self.unsent().unwrap_or_else(cut)
     }
 
     /// Sends a whole request that has no body and waits for the head of the answer, without ureq.
@@ -285,17 +287,11 @@ impl Wire {
         self.read_head()
     }
 
-    /// The head that `ask` waited for.
-    pub(super) fn seen_head(&self) -> Option<&Head> {
-        self.head.as_ref()
-    }
-
-    /// Takes the head for an answer that is read without ureq.
-    pub(super) fn take_head(&mut self) -> Option<Head> {
-        if let Some(head) = &self.head {
-            self.buffers.input_consume(head.len);
-        }
-        self.head.take()
+    /// Takes the head that `ask` waited for, if the answer is one to be read without ureq.
+    pub(super) fn take_head_if(&mut self, is_plain: impl FnOnce(&Head) -> bool) -> Option<Head> {
+        let head = self.head.take_if(|head| is_plain(head))?;
+        self.buffers.input_consume(head.len);
+        Some(head)
     }
 
     pub(super) fn send(&mut self, amount: usize) -> Result<(), Failure> {
