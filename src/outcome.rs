@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::check::Verdict;
 use crate::request::Subject;
 use crate::response::{Response, Timings};
 
@@ -183,6 +184,8 @@ pub struct Attempt {
     pub wait_before: Duration,
     /// What was seen, also of an attempt that failed.
     pub response: Response,
+    /// What was expected of it and how that was judged, in the order of the list; empty where nothing but the default was.
+    pub verdicts: Vec<Verdict>,
     /// `None` when the attempt passed.
     pub failure: Option<Failure>,
 }
@@ -195,6 +198,7 @@ impl Attempt {
             timings: Timings::default(),
             wait_before: Duration::ZERO,
             response: Response::default(),
+            verdicts: Vec::new(),
             failure: None,
         }
     }
@@ -287,6 +291,7 @@ mod tests {
             location: Location { source: "list".into(), line: 1 },
             listed: "http://a/".to_owned(),
             name: None,
+            tags: Arc::default(),
             method: Method::GET,
             host: "a".to_owned(),
             soft,

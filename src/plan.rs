@@ -72,6 +72,7 @@ impl Planner {
             location: entry.location,
             listed: masked(entry.text),
             name: None,
+            tags: Arc::default(),
             method: entry.method.unwrap_or_else(|| self.method.clone()),
             host: entry.url.as_ref().ok().and_then(Url::host_str).unwrap_or_default().to_owned(),
             soft: false,

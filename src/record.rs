@@ -50,7 +50,7 @@ pub struct Record {
     pub line: u32,
     /// What the user calls it.
     pub name: Option<String>,
-    /// Empty until lists can have them.
+    /// What it belongs to.
     pub tags: Vec<String>,
     /// Empty where there is none.
     pub host: String,
@@ -121,7 +121,7 @@ pub struct Record {
     pub t_start: f64,
     /// `t_start` and `time_total`.
     pub t_end: f64,
-    /// Empty until lists can have them.
+    /// What was expected besides the default; empty where nothing was.
     pub checks: Vec<CheckRecord>,
     /// `None` without TLS.
     pub tls: Option<TlsRecord>,
@@ -149,7 +149,7 @@ impl Record {
             source: subject.location.source.clone(),
             line: subject.location.line,
             name: subject.name.clone(),
-            tags: Vec::new(),
+            tags: subject.tags.iter().map(ToString::to_string).collect(),
             host: subject.host.clone(),
             url: subject.listed.clone(),
             method: seen.method.as_ref().unwrap_or(&subject.method).to_string(),
@@ -183,9 +183,9 @@ impl Record {
             started_at: run.started_at.checked_add(started).map_or_else(String::new, rfc3339),
             t_start: times::seconds(started),
             t_end: times::seconds(started.saturating_add(time_total(outcome))),
-            checks: Vec::new(),
+            checks: last.verdicts.iter().map(CheckRecord::of).collect(),
             tls: seen.tls.as_ref().map(|facts| TlsRecord::of(facts, run.started_at)),
-            sha256: None,
+            sha256: seen.sha256.as_deref().map(str::to_owned),
             filename_effective: seen.filename_effective.clone(),
             mode: run.mode.as_str().into(),
             url_effective: url.map(String::from),
@@ -225,6 +225,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::check::Verdict;
     use crate::outcome::{Class, Failure, Phase, Tried};
     use crate::record::samples::{at, attempt, outcome, passed, run, subject};
     use crate::response::{Hop, TlsFacts};
@@ -248,6 +249,23 @@ mod tests {
             let at = text[from..].find(&format!("\"{name}\":")).unwrap_or_else(|| panic!("{name} in {text}"));
             from += at + 1;
         }
+    }
+
+    #[test]
+    fn verdicts_tags_and_the_hash_are_told_as_they_are() {
+        let mut outcome = passed(1, 5);
+        let verdict =
+            Verdict { check: "body*=ok".into(), expected: "a body with ok".into(), actual: None, pass: None };
+        outcome.attempts[0].verdicts.push(verdict);
+        outcome.attempts[0].response.sha256 = Some("e3b0".into());
+        Arc::make_mut(&mut outcome.subject).tags = ["smoke".into(), "web".into()].into();
+        let record = written(&Record::from_outcome(&outcome, &run()));
+        assert_eq!(record["tags"], serde_json::json!(["smoke", "web"]));
+        assert_eq!(record["sha256"], "e3b0");
+        let check = serde_json::json!({
+            "check": "body*=ok", "expected": "a body with ok", "actual": null, "pass": null
+        });
+        assert_eq!(record["checks"], serde_json::json!([check]));
     }
 
     #[test]

@@ -185,6 +185,8 @@ pub struct Subject {
     pub listed: String,
     /// What the user calls it; `None` when nothing was said.
     pub name: Option<String>,
+    /// What it belongs to, in the order given; shared by all that have the same.
+    pub tags: Arc<[Box<str>]>,
     /// The method that is asked for first.
     pub method: Method,
     /// The host as the URL has it after parsing; empty where there is none.

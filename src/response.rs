@@ -93,6 +93,8 @@ pub struct Response {
     pub redirects: Vec<Hop>,
     /// `None` when the last connection was not TLS.
     pub tls: Option<TlsFacts>,
+    /// SHA-256 of the body after decoding, in lower-case hex; `None` when nobody asked or it did not come whole.
+    pub sha256: Option<Box<str>>,
     /// The file that the body was saved to, its folder as the user named it; `None` when it was not.
     pub filename_effective: Option<String>,
 }

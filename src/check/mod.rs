@@ -5,6 +5,19 @@
 use crate::outcome::{Class, Failure, Phase};
 use crate::response::Response;
 
+/// How one expectation was judged, or that it was not. Texts may quote bytes from outside: escape before showing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The expectation as it was written, secrets masked: `bytes>=500`.
+    pub check: Box<str>,
+    /// What was asked for: `at least 500 bytes`.
+    pub expected: Box<str>,
+    /// What was seen, shortened; `None` where nothing was.
+    pub actual: Option<Box<str>>,
+    /// `None` when it was not evaluated, which is never a pass: the transfer failed, or there was too much to keep.
+    pub pass: Option<bool>,
+}
+
 /// Judges an answer that came whole: the status is below 400.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::date::rfc3339;
 use super::{Word, times};
+use crate::check::Verdict;
 use crate::outcome::{Attempt, Class, Failure, Kind, Tried};
 use crate::response::{Hop, TlsFacts};
 use crate::sanitize;
@@ -136,6 +137,17 @@ impl AttemptRecord {
             response_code: attempt.response.status,
             wait: times::seconds(attempt.wait_before),
             time_total: times::seconds(attempt.timings.total),
+        }
+    }
+}
+
+impl CheckRecord {
+    pub(super) fn of(verdict: &Verdict) -> CheckRecord {
+        CheckRecord {
+            check: verdict.check.to_string(),
+            expected: Some(verdict.expected.to_string()),
+            actual: verdict.actual.as_deref().map(str::to_owned),
+            pass: verdict.pass,
         }
     }
 }

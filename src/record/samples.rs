@@ -36,6 +36,7 @@ pub(crate) fn subject(line: u32) -> Arc<Subject> {
         location: Location { source: "urls.txt".into(), line },
         listed: format!("http://a.example/{line}"),
         name: None,
+        tags: Arc::default(),
         method: Method::GET,
         host: "a.example".to_owned(),
         soft: false,
@@ -56,7 +57,14 @@ pub(crate) fn attempt(started: Instant, millis: u64) -> Attempt {
     timings.pretransfer = timings.pretransfer.min(timings.starttransfer);
     timings.phases.add(Phase::Wait, total / 2);
     timings.phases.add(Phase::Receive, total / 2);
-    Attempt { started, timings, wait_before: Duration::ZERO, response: Response::default(), failure: None }
+    Attempt {
+        started,
+        timings,
+        wait_before: Duration::ZERO,
+        response: Response::default(),
+        verdicts: Vec::new(),
+        failure: None,
+    }
 }
 
 /// Line N passed with so many bytes, from 0.5 s to 0.75 s.

@@ -23,6 +23,7 @@ pub(crate) fn request_with(urlnum: u64, host: &str, change: impl FnOnce(&mut Req
         location: Location { source: "list".into(), line: 1 },
         listed: url.to_string(),
         name: None,
+        tags: Arc::default(),
         method: Method::GET,
         host: host.to_owned(),
         soft: false,
