@@ -3,11 +3,10 @@
 //! Knows values in the groups that `--help` has. Refuses to know how they were typed (`cli`).
 
 use std::ffi::OsString;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::request::{Method, RetryPolicy, Secret};
+use crate::request::{Method, Resolve, RetryPolicy, Secret};
 
 /// How tasks run: data, not code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,17 +157,6 @@ pub enum Family {
     V4,
     /// `-6`.
     V6,
-}
-
-/// `--resolve HOST:PORT:ADDR[,ADDR]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resolve {
-    /// The name in lower case; `*` is any.
-    pub host: String,
-    /// The port that the URL asks for.
-    pub port: u16,
-    /// What to connect to instead of asking, at least one.
-    pub addrs: Vec<IpAddr>,
 }
 
 /// How servers are reached.

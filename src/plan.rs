@@ -11,7 +11,9 @@ use url::Url;
 use crate::config::{Config, HeaderEdit, RequestDefaults};
 use crate::list::Entry;
 use crate::outcome::{Class, Failure, Phase};
-use crate::request::{Header, Limits, Method, Request, RetryPolicy, Secret, Subject, is_loopback_host};
+use crate::request::{
+    Header, Limits, Method, Request, Resolve, RetryPolicy, Secret, Subject, is_loopback_host,
+};
 use crate::sanitize::mask_userinfo;
 
 const AUTHORIZATION: &str = "Authorization";
@@ -39,6 +41,9 @@ pub struct Planner {
     /// `-H` sets or removes Authorization: then neither `-u` nor a URL does.
     has_own_authorization: bool,
     body: Option<Arc<[u8]>>,
+    compressed: bool,
+    insecure: bool,
+    resolve: Arc<[Resolve]>,
     limits: Limits,
     retry: Arc<RetryPolicy>,
 }
@@ -60,6 +65,9 @@ impl Planner {
             headers_without_user,
             has_own_authorization,
             body: defaults.body.as_deref().map(Arc::from),
+            compressed: defaults.compressed,
+            insecure: config.connection.insecure,
+            resolve: config.connection.resolve.as_slice().into(),
             limits: limits(config),
             retry: Arc::new(config.retry.clone()),
         }
@@ -105,6 +113,9 @@ impl Planner {
             url,
             headers,
             body: self.body.clone(),
+            compressed: self.compressed,
+            insecure: self.insecure,
+            resolve: Arc::clone(&self.resolve),
             limits: self.limits,
             retry: Arc::clone(&self.retry),
         }

@@ -174,6 +174,17 @@ impl Default for RetryOn {
     }
 }
 
+/// Addresses to connect to in place of those that a name has: curl's `--resolve HOST:PORT:ADDR[,ADDR]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolve {
+    /// The name as URLs have it, in lower case; `*` is any.
+    pub host: String,
+    /// The port that the URL asks for.
+    pub port: u16,
+    /// What to connect to instead of asking, at least one.
+    pub addrs: Vec<IpAddr>,
+}
+
 /// Which list entry something is about: enough to name it in a line, a record or a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
@@ -206,6 +217,12 @@ pub struct Request {
     pub headers: Arc<[Header]>,
     /// Bytes to send; `None` sends no body.
     pub body: Option<Arc<[u8]>>,
+    /// curl: `--compressed`. Codings are asked for and undone.
+    pub compressed: bool,
+    /// curl: `--insecure`. The server's certificate is not verified.
+    pub insecure: bool,
+    /// Where names are taken to be, in order; the first that fits holds. Shared by all requests that have the same.
+    pub resolve: Arc<[Resolve]>,
     /// How long and how much.
     pub limits: Limits,
     /// What happens when it fails; shared by all requests that have the same.

@@ -26,6 +26,7 @@ mod save;
 mod signals;
 mod stack;
 mod text;
+mod terms;
 mod tidy;
 mod tls;
 mod workshop;

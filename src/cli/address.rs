@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use url::Host;
 
 use super::value::shown;
-use crate::config::Resolve;
+use crate::request::Resolve;
 
 /// `--resolve [+]HOST:PORT:ADDR[,ADDR]`. The `+` of curl's is a lifetime in its cache: taken, and without effect here.
 pub(super) fn parse_resolve(text: &str) -> Result<Resolve, String> {

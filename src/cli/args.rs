@@ -17,8 +17,8 @@ use super::address;
 use super::complaint::Typed;
 use super::retry;
 use super::value::{self, ColorChoice, Limit, Modes};
-use crate::config::{Mode, Resolve};
-use crate::request::{Method, RetryOn, Secret};
+use crate::config::Mode;
+use crate::request::{Method, Resolve, RetryOn, Secret};
 
 /// Columns that `help_text` wraps at; on a terminal clap follows the terminal, up to `MAX_WIDTH`.
 const WIDTH: usize = 80;

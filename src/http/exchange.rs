@@ -3,6 +3,7 @@
 //! Knows what one attempt has to remember between hops: the URL, the method, whether secrets may still be sent.
 //! Refuses to move bytes (`transport`) and to judge answers (`check`).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,33 +15,33 @@ use super::connection::{Connection, Deadline};
 use super::decode::{self, Coding, Turns};
 use super::error::{self, Limit};
 use super::head::{Framing, Head};
-use super::resolver::Resolution;
 use super::save::Saving;
 use super::stopwatch::Stopwatch;
 use super::transport::{self, Home};
 use super::wire::{Terms, TimeLimits, Wire};
-use super::{Client, Tracer, note_hop, plain, redirect};
+use super::writer::Writer;
+use super::{Client, Tracer, note_hop, plain, redirect, route};
 use crate::event::Trace;
 use crate::outcome::{Class, Failure, Phase};
 use crate::request::{Header, Method, Request};
 use crate::response::Response;
-use crate::runtime::{Slot, Wake};
+use crate::runtime::Slot;
 
 /// One attempt under way.
 pub(super) struct Exchange<'a> {
-    client: &'a Client,
-    request: &'a Request,
-    slot: &'a Arc<Slot>,
+    pub(super) client: &'a Client,
+    pub(super) request: &'a Request,
+    pub(super) slot: &'a Arc<Slot>,
     tracer: &'a Tracer,
-    watch: &'a mut Stopwatch,
-    response: &'a mut Response,
+    pub(super) watch: &'a mut Stopwatch,
+    pub(super) response: &'a mut Response,
     /// The URL of this hop; `None` for the first, whose URL is the request's.
     url: Option<Url>,
-    method: Method,
+    pub(super) method: Method,
     sends_body: bool,
     /// The origin has changed since the first hop: what says who we are stays behind for good.
     has_left_origin: bool,
-    total: Deadline,
+    pub(super) total: Deadline,
 }
 
 /// An answer whose body has not been read.
@@ -90,8 +91,17 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    fn url(&self) -> &Url {
+    pub(super) fn url(&self) -> &Url {
         self.url.as_ref().unwrap_or(&self.request.url)
+    }
+
+    /// Under which this hop's connections are kept.
+    pub(super) fn key(&self) -> Cow<'_, str> {
+        route::key(self.url(), self.request)
+    }
+
+    fn writer(&self) -> &'a Writer {
+        if self.request.compressed { &self.client.compressed } else { &self.client.plain }
     }
 
     /// Sends this hop's request and waits for the head of the answer. A connection that was used before may have been
@@ -130,64 +140,6 @@ impl<'a> Exchange<'a> {
         (is_stale || is_dirty) && self.method.is_idempotent()
     }
 
-    /// A connection that was used before. What may not be sent twice gets a fresh one: the server may just be closing
-    /// the old, and then nobody could say whether it was done.
-    fn reuse(&mut self) -> Option<Connection> {
-        if !self.method.is_idempotent() {
-            return None;
-        }
-        let mut connection = self.client.pool.take(origin(self.url()), self.watch.latest())?;
-        connection.used += 1;
-        Some(connection)
-    }
-
-    /// Names, connect, TLS, in this order, each with its phase.
-    fn connect(&mut self) -> Result<Connection, Failure> {
-        let limit = self.request.limits.connect_timeout;
-        let connecting = Deadline {
-            at: limit.map(|limit| Instant::now() + limit),
-            limit: Limit::Connect(limit.unwrap_or_default()),
-        };
-        let deadline = self.total.earlier(connecting);
-        let addrs = self.resolve(deadline)?;
-        self.watch.resolved();
-        let mut connection = Connection::open(&addrs, deadline, self.slot, || self.client.pool.clear())?;
-        connection.used = 1;
-        self.response.num_connects += 1;
-        self.response.remote = Some(connection.remote);
-        let is_tls = self.url().scheme() == "https";
-        self.watch.connected(if is_tls { Phase::Tls } else { Phase::Send });
-        if is_tls {
-            let secured = self.secure(&mut connection, deadline);
-            self.response.tls = None;
-            self.note_tls(&connection);
-            secured?;
-            self.watch.secured();
-        }
-        Ok(connection)
-    }
-
-    fn resolve(&mut self, deadline: Deadline) -> Result<Vec<std::net::SocketAddr>, Failure> {
-        let url = self.url.as_ref().unwrap_or(&self.request.url);
-        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
-            return Err(error::internal(Phase::Dns, "a URL without host or port came this far"));
-        };
-        if let Resolution::Known(addrs) = self.client.resolver.known(&host, port)? {
-            return Ok(addrs);
-        }
-        self.watch.enter(Phase::Dns);
-        let name = url.host_str().unwrap_or_default();
-        let found = self.client.resolver.look_up(name, port, self.slot, deadline.at);
-        found.map_err(|wake| gave_up(wake, deadline, Phase::Dns))?
-    }
-
-    fn secure(&self, connection: &mut Connection, deadline: Deadline) -> Result<(), Failure> {
-        let config = self.client.tls.config(self.slot, deadline.at);
-        let config = config.map_err(|wake| gave_up(wake, deadline, Phase::Tls))??;
-        let host = self.url().host_str().unwrap_or_default();
-        connection.secure(config, host, deadline, self.slot, self.client.verifies)
-    }
-
     /// Sends the request over a connection and waits for the head of the answer.
     fn send(&mut self, connection: Connection) -> Result<Result<Answer, Lost>, Failure> {
         self.response.remote = Some(connection.remote);
@@ -207,7 +159,7 @@ impl<'a> Exchange<'a> {
                 stall: self.request.limits.stall,
             },
             is_head: self.method == Method::HEAD,
-            wants_coding: self.client.decodes,
+            wants_coding: self.request.compressed,
             tracer: self.tracer.clone(),
             logs_wire: self.client.logs_wire,
         };
@@ -225,14 +177,14 @@ impl<'a> Exchange<'a> {
 
     /// The request as ureq writes it: from memory, or by having it written down. `None` when it is not understood.
     fn templated(&self) -> Result<Option<Vec<u8>>, Failure> {
-        let (url, headers, templates) = (self.url(), &self.request.headers, &self.client.templates);
-        if let Some(request) = templates.request(origin(url), path(url), headers) {
+        let (url, headers, writer) = (self.url(), &self.request.headers, self.writer());
+        let (origin, templates) = (route::origin(url), &writer.templates);
+        if let Some(request) = templates.request(origin, path(url), headers) {
             return Ok(Some(request));
         }
-        let written =
-            transport::compose(&self.client.agent, self.http_request()?, self.client.lender.clone());
-        templates.learn(origin(url), path(url), headers, &written);
-        Ok(templates.request(origin(url), path(url), headers))
+        let written = transport::compose(&writer.agent, self.http_request()?, self.client.lender.clone());
+        templates.learn(origin, path(url), headers, &written);
+        Ok(templates.request(origin, path(url), headers))
     }
 
     /// Asks without ureq; an answer that is not plain is handed to it.
@@ -253,9 +205,10 @@ impl<'a> Exchange<'a> {
         let body = self.request.body.as_deref().filter(|_| self.sends_body).or(self.empty_body());
         let home = Home::default();
         transport::hand_over(wire, &home);
+        let agent = &self.writer().agent;
         let sent = match body {
-            Some(body) => self.client.agent.run(request.map(|()| body)),
-            None => self.client.agent.run(request),
+            Some(body) => agent.run(request.map(|()| body)),
+            None => agent.run(request),
         };
         transport::take_back();
         let head = transport::take_head(&home);
@@ -302,13 +255,6 @@ impl<'a> Exchange<'a> {
             self.response.local = wire.connection.local_addr();
         }
         self.note_tls(&wire.connection);
-    }
-
-    /// What is known of TLS, once a connection and only for those who will be told.
-    fn note_tls(&mut self, connection: &Connection) {
-        if self.client.wants_details && self.response.tls.is_none() {
-            self.response.tls = connection.tls_facts();
-        }
     }
 
     fn note_head(&mut self, head: &Head) {
@@ -453,8 +399,7 @@ impl<'a> Exchange<'a> {
         };
         let failure = wire.failure.take();
         if failure.is_none() && wire.is_reusable() {
-            let origin = origin(self.url.as_ref().unwrap_or(&self.request.url));
-            self.client.pool.put(origin, wire.into_connection(), Instant::now());
+            self.client.pool.put(&self.key(), wire.into_connection(), Instant::now());
         }
         failure
     }
@@ -466,11 +411,6 @@ fn codings(head: &Head) -> Result<Vec<Coding>, Failure> {
         Some(header) if head.framing != Framing::NoBody => decode::codings(header),
         _ => Ok(Vec::new()),
     }
-}
-
-/// Scheme, host and port as the URL has them: what tells connections apart.
-fn origin(url: &Url) -> &str {
-    &url[..Position::BeforePath]
 }
 
 /// What a request line has: path and query.
@@ -486,11 +426,4 @@ fn bare(mut url: Url) -> Url {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url
-}
-
-fn gave_up(wake: Wake, deadline: Deadline, phase: Phase) -> Failure {
-    match wake {
-        Wake::Stopped => error::cancelled(phase),
-        Wake::Late | Wake::Woken => error::late(deadline.limit, phase),
-    }
 }

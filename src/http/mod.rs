@@ -7,6 +7,7 @@ mod body;
 mod buffers;
 mod certificate;
 mod chunk;
+mod connect;
 mod connection;
 mod decode;
 mod error;
@@ -17,11 +18,13 @@ mod pool;
 mod reading;
 mod redirect;
 mod resolver;
+mod route;
 mod save;
 mod stopwatch;
 mod tls;
 mod transport;
 mod wire;
+mod writer;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -30,7 +33,7 @@ use exchange::Exchange;
 use stopwatch::Stopwatch;
 
 use crate::check;
-use crate::config::{Config, HeaderEdit};
+use crate::config::Config;
 use crate::event::Trace;
 use crate::outcome::{Attempt, Failure, Phase};
 use crate::request::Request;
@@ -48,15 +51,14 @@ pub trait Fetch: Send + Sync {
 
 /// Everything that the attempts of a run share.
 pub struct Client {
-    agent: ureq::Agent,
     lender: buffers::Lender,
     pool: pool::Pool,
-    templates: plain::Templates,
+    /// Asks for the file as it is.
+    plain: writer::Writer,
+    /// Asks for content codings: `--compressed`.
+    compressed: writer::Writer,
     resolver: resolver::Resolver,
     tls: tls::Tls,
-    verifies: bool,
-    /// `--compressed`.
-    decodes: bool,
     /// `--output-dir`.
     folder: Option<save::Folder>,
     logs_wire: bool,
@@ -71,49 +73,22 @@ impl Client {
     /// A sentence for exit 2, such as one about `--cacert` or `--output-dir`.
     pub fn new(config: &Config, runtime: &Runtime) -> Result<Client, String> {
         Ok(Client {
-            agent: agent(config),
             lender: buffers::Lender::default(),
             pool: pool::Pool::new(usize::try_from(config.concurrency.jobs).unwrap_or(usize::MAX).max(64)),
-            templates: plain::Templates::default(),
-            resolver: resolver::Resolver::new(&config.connection, runtime),
+            plain: writer::Writer::new(&config.request, false),
+            compressed: writer::Writer::new(&config.request, true),
+            resolver: resolver::Resolver::new(config.connection.family, runtime),
             tls: tls::Tls::new(&config.connection, runtime)?,
-            decodes: config.request.compressed,
             folder: config
                 .output
                 .output_dir
                 .as_deref()
                 .map(|dir| save::Folder::open(dir, runtime))
                 .transpose()?,
-            verifies: !config.connection.insecure,
             logs_wire: config.output.verbosity >= crate::config::Verbosity::Wire,
             wants_details: config.output.json,
         })
     }
-}
-
-/// ureq with everything switched off that is done under it or around it, each for a measured reason (ARCHITECTURE.md).
-fn agent(config: &Config) -> ureq::Agent {
-    let is_removed = |name: &str| {
-        let removes =
-            |edit: &HeaderEdit| matches!(edit, HeaderEdit::Remove(n) if n.eq_ignore_ascii_case(name));
-        config.request.headers.iter().any(removes)
-    };
-    let user_agent = if is_removed("user-agent") { "" } else { config.request.user_agent.as_str() };
-    let asks_for_codings = config.request.compressed && !is_removed("accept-encoding");
-    let accept = if is_removed("accept") { "" } else { "*/*" };
-    let settings = ureq::config::Config::builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .max_idle_connections(0)
-        .proxy(None)
-        .allow_non_standard_methods(true)
-        .max_response_header_size(head::MOST_HEAD_BYTES * 2)
-        .user_agent(user_agent)
-        .accept(accept)
-        .accept_encoding(if asks_for_codings { decode::ACCEPTED } else { "" })
-        .build();
-    ureq::Agent::with_parts(settings, transport::HandOver, transport::Nobody)
 }
 
 impl Fetch for Client {

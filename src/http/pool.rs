@@ -13,10 +13,10 @@ use super::connection::Connection;
 /// one that is just going away.
 const MOST_AGE: Duration = Duration::from_secs(4);
 
-/// Origins without an idle connection that are remembered, so that theirs goes back without an allocation.
+/// Keys without an idle connection that are remembered, so that one goes back without an allocation.
 const MOST_EMPTY: usize = 1024;
 
-/// The pool of a run. The key has everything that makes two connections differ: today scheme, host and port.
+/// The pool of a run. The key has everything that makes two connections differ (`route`).
 pub(super) struct Pool {
     idle: Mutex<Idle>,
     most: usize,
@@ -25,7 +25,7 @@ pub(super) struct Pool {
 #[derive(Default)]
 struct Idle {
     /// Last in, first out: the warmest is used first and the others grow old.
-    by_origin: HashMap<Box<str>, Vec<Kept>>,
+    by_key: HashMap<Box<str>, Vec<Kept>>,
     count: usize,
 }
 
@@ -39,37 +39,37 @@ impl Pool {
         Pool { idle: Mutex::default(), most }
     }
 
-    /// A connection to an origin over which nothing has come since it was put back.
-    pub(super) fn take(&self, origin: &str, now: Instant) -> Option<Connection> {
+    /// A connection of this key over which nothing has come since it was put back.
+    pub(super) fn take(&self, key: &str, now: Instant) -> Option<Connection> {
         loop {
-            let kept = self.pop(origin)?;
+            let kept = self.pop(key)?;
             if now.saturating_duration_since(kept.since) < MOST_AGE && kept.connection.is_quiet() {
                 return Some(kept.connection);
             }
         }
     }
 
-    fn pop(&self, origin: &str) -> Option<Kept> {
+    fn pop(&self, key: &str) -> Option<Kept> {
         let mut idle = self.idle();
-        let kept = idle.by_origin.get_mut(origin)?.pop()?;
+        let kept = idle.by_key.get_mut(key)?.pop()?;
         idle.count -= 1;
         Some(kept)
     }
 
     /// Keeps a connection. When there are too many, the older half goes.
-    pub(super) fn put(&self, origin: &str, connection: Connection, now: Instant) {
+    pub(super) fn put(&self, key: &str, connection: Connection, now: Instant) {
         let mut idle = self.idle();
         if idle.count >= self.most {
             idle.evict();
         }
-        // Origins whose connections are all in use keep their place for a while, and not for ever.
-        if idle.by_origin.len() > MOST_EMPTY + idle.count {
-            idle.by_origin.retain(|_, list| !list.is_empty());
+        // Keys whose connections are all in use keep their place for a while, and not for ever.
+        if idle.by_key.len() > MOST_EMPTY + idle.count {
+            idle.by_key.retain(|_, list| !list.is_empty());
         }
         let kept = Kept { connection, since: now };
-        match idle.by_origin.get_mut(origin) {
+        match idle.by_key.get_mut(key) {
             Some(list) => list.push(kept),
-            None => drop(idle.by_origin.insert(origin.into(), vec![kept])),
+            None => drop(idle.by_key.insert(key.into(), vec![kept])),
         }
         idle.count += 1;
     }
@@ -86,17 +86,17 @@ impl Pool {
 
 impl Idle {
     fn evict(&mut self) {
-        let mut ages: Vec<Instant> = self.by_origin.values().flatten().map(|kept| kept.since).collect();
+        let mut ages: Vec<Instant> = self.by_key.values().flatten().map(|kept| kept.since).collect();
         let half = ages.len() / 2;
         if ages.is_empty() {
             return;
         }
         let (_, median, _) = ages.select_nth_unstable(half);
         let median = *median;
-        self.by_origin.retain(|_, list| {
+        self.by_key.retain(|_, list| {
             list.retain(|kept| kept.since > median);
             !list.is_empty()
         });
-        self.count = self.by_origin.values().map(Vec::len).sum();
+        self.count = self.by_key.values().map(Vec::len).sum();
     }
 }

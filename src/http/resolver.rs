@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use url::Host;
 
-use crate::config::{Connection, Family, Resolve};
+use crate::config::Family;
 use crate::outcome::{Class, Failure, Phase};
-use crate::request::is_loopback_host;
+use crate::request::{Resolve, is_loopback_host};
 use crate::runtime::{Answer, Runtime, Slot, Wake};
 
 /// How long an answer holds. The system does not tell its own time to live, and a deploy switches addresses.
@@ -28,7 +28,6 @@ type Addrs = Result<Arc<[IpAddr]>, String>;
 /// The resolver of a run.
 pub(super) struct Resolver {
     runtime: Runtime,
-    overrides: Vec<Resolve>,
     family: Family,
     names: Mutex<HashMap<Box<str>, Arc<LookUp>>>,
 }
@@ -48,21 +47,25 @@ pub(super) enum Resolution {
 }
 
 impl Resolver {
-    pub(super) fn new(connection: &Connection, runtime: &Runtime) -> Resolver {
-        let overrides = connection.resolve.clone();
-        Resolver { runtime: runtime.clone(), overrides, family: connection.family, names: Mutex::default() }
+    pub(super) fn new(family: Family, runtime: &Runtime) -> Resolver {
+        Resolver { runtime: runtime.clone(), family, names: Mutex::default() }
     }
 
-    /// What can be said without asking anybody.
+    /// What can be said without asking anybody: an address as it stands, `overrides`, the loopback's names.
     ///
     /// # Errors
     /// `dns` when `-4` or `-6` leaves nothing.
-    pub(super) fn known(&self, host: &Host<&str>, port: u16) -> Result<Resolution, Failure> {
+    pub(super) fn known(
+        &self,
+        host: &Host<&str>,
+        port: u16,
+        overrides: &[Resolve],
+    ) -> Result<Resolution, Failure> {
         let ips = match host {
             Host::Ipv4(ip) => vec![IpAddr::V4(*ip)],
             Host::Ipv6(ip) => vec![IpAddr::V6(*ip)],
-            Host::Domain(name) => match self.overridden(name, port) {
-                Some(ips) => ips,
+            Host::Domain(name) => match overridden(overrides, name, port) {
+                Some(ips) => ips.to_vec(),
                 // RFC 6761 §6.3. IPv4 first: that is where servers on one's own machine mostly listen.
                 None if is_loopback_host(name) => {
                     vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
@@ -71,12 +74,6 @@ impl Resolver {
             },
         };
         self.usable(&ips, port).map(Resolution::Known)
-    }
-
-    fn overridden(&self, name: &str, port: u16) -> Option<Vec<IpAddr>> {
-        let name = name.strip_suffix('.').unwrap_or(name);
-        let fits = |entry: &&Resolve| (entry.host == "*" || entry.host == name) && entry.port == port;
-        self.overrides.iter().find(fits).map(|entry| entry.addrs.clone())
     }
 
     /// Asks the system, on another thread. One look-up for a name at a time; all who ask meanwhile share it.
@@ -135,6 +132,13 @@ impl Resolver {
         }
         Ok(alternate(&ips).into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
     }
+}
+
+/// The addresses that `--resolve` gives a name at a port; `None` when no entry fits.
+pub(super) fn overridden<'r>(overrides: &'r [Resolve], name: &str, port: u16) -> Option<&'r [IpAddr]> {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let fits = |entry: &&Resolve| (entry.host == "*" || entry.host == name) && entry.port == port;
+    overrides.iter().find(fits).map(|entry| entry.addrs.as_slice())
 }
 
 impl LookUp {

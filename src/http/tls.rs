@@ -1,4 +1,4 @@
-//! TLS by rustls: which roots are trusted, and the one configuration that all connections share.
+//! TLS by rustls: which roots are trusted, and the configurations that connections share.
 //!
 //! Knows roots, our own certificate and versions, and where the system keeps its roots. Refuses to move bytes
 //! (`connection`) and to read certificates (`certificate`).
@@ -29,14 +29,28 @@ const SESSIONS: usize = 2048;
 pub(super) struct Tls {
     runtime: Runtime,
     terms: Terms,
-    config: Arc<Answer<Result<Arc<ClientConfig>, String>>>,
+    verifying: Shared,
+    /// For `--insecure`. Sessions are its own too, so that none that nobody verified is resumed by who verifies.
+    unverifying: Shared,
+}
+
+type Made = Answer<Result<Arc<ClientConfig>, String>>;
+
+/// A configuration that the first to ask has made, on another thread.
+struct Shared {
+    config: Arc<Made>,
     asked: std::sync::Once,
+}
+
+impl Default for Shared {
+    fn default() -> Shared {
+        Shared { config: Arc::default(), asked: std::sync::Once::new() }
+    }
 }
 
 /// What the options ask of TLS; files are read.
 #[derive(Clone)]
 struct Terms {
-    insecure: bool,
     tls13_only: bool,
     /// `--cacert`; `None` = the system's roots.
     roots: Option<Arc<RootCertStore>>,
@@ -51,39 +65,41 @@ impl Tls {
     /// A sentence that names the file.
     pub(super) fn new(connection: &config::Connection, runtime: &Runtime) -> Result<Tls, String> {
         let terms = Terms {
-            insecure: connection.insecure,
             tls13_only: connection.tls13_only,
             roots: connection.cacert.as_deref().map(read_roots).transpose()?.map(Arc::new),
             identity: read_identity(connection)?,
         };
-        let (config, asked) = (Arc::default(), std::sync::Once::new());
-        Ok(Tls { runtime: runtime.clone(), terms, config, asked })
+        let (verifying, unverifying) = (Shared::default(), Shared::default());
+        Ok(Tls { runtime: runtime.clone(), terms, verifying, unverifying })
     }
 
-    /// The configuration; the first to ask has it made on another thread, all wait for it.
+    /// The configuration that verifies or, with `--insecure`, does not. The first to ask has it made on another thread,
+    /// all wait for it.
     pub(super) fn config(
         &self,
+        insecure: bool,
         slot: &Arc<Slot>,
         until: Option<Instant>,
     ) -> Result<Result<Arc<ClientConfig>, Failure>, Wake> {
-        self.asked.call_once(|| self.have_it_made());
-        let made = self.config.wait(slot, until)?;
+        let shared = if insecure { &self.unverifying } else { &self.verifying };
+        shared.asked.call_once(|| self.have_it_made(insecure, &shared.config));
+        let made = shared.config.wait(slot, until)?;
         Ok(made.map_err(|message| Failure::new(Class::Tls, Phase::Tls, message)))
     }
 
-    fn have_it_made(&self) {
-        let (terms, answer) = (self.terms.clone(), Arc::clone(&self.config));
+    fn have_it_made(&self, insecure: bool, config: &Arc<Made>) {
+        let (terms, answer) = (self.terms.clone(), Arc::clone(config));
         let job = move || {
             let roots = match &terms.roots {
                 Some(roots) => Ok(Arc::clone(roots)),
                 // Nobody is asked whom nobody would believe.
-                None if terms.insecure => Ok(Arc::new(RootCertStore::empty())),
+                None if insecure => Ok(Arc::new(RootCertStore::empty())),
                 None => system_roots(),
             };
-            answer.give(roots.and_then(|roots| client_config(roots, &terms)).map(Arc::new));
+            answer.give(roots.and_then(|roots| client_config(roots, insecure, &terms)).map(Arc::new));
         };
         if let Err(error) = self.runtime.offload().submit(Box::new(job)) {
-            self.config.give(Err(format!("no thread to read the trusted roots on: {error}")));
+            config.give(Err(format!("no thread to read the trusted roots on: {error}")));
         }
     }
 }
@@ -135,7 +151,7 @@ fn read(path: &Path, option: &str) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(|error| format!("{option} {}: {error}", path.display()))
 }
 
-fn client_config(roots: Arc<RootCertStore>, terms: &Terms) -> Result<ClientConfig, String> {
+fn client_config(roots: Arc<RootCertStore>, insecure: bool, terms: &Terms) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let algorithms = provider.signature_verification_algorithms;
     let versions: &[&SupportedProtocolVersion] =
@@ -143,7 +159,7 @@ fn client_config(roots: Arc<RootCertStore>, terms: &Terms) -> Result<ClientConfi
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
         .map_err(|error| format!("TLS cannot be set up: {error}"))?;
-    let verifier: Arc<dyn ServerCertVerifier> = if terms.insecure {
+    let verifier: Arc<dyn ServerCertVerifier> = if insecure {
         Arc::new(Unverified { algorithms })
     } else {
         let real = WebPkiServerVerifier::builder_with_provider(roots, provider).build();

@@ -3,7 +3,7 @@
 //! Knows which script a path has and counts what it saw. Refuses to be a good server.
 
 use std::collections::HashMap;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
@@ -15,6 +15,9 @@ use super::wire::{Raw, Wire, chain, server_config};
 
 /// The longest request that is read; more is a fault of the test.
 const LONGEST_REQUEST: usize = 16 << 20;
+
+/// A port of the loopback that the system chooses.
+const ANY_PORT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
 
 /// A server that misbehaves as it is told. It ends with the test.
 pub(crate) struct Origin {
@@ -57,18 +60,26 @@ impl Origin {
         Origin::over(None)
     }
 
+    /// Listens on 127.0.0.2 at the port of another: a second machine that has the same name.
+    pub(crate) fn start_beside(other: &Origin) -> Origin {
+        Origin::over_at(None, SocketAddr::from(([127, 0, 0, 2], other.addr.port())))
+    }
+
     fn over(tls: Option<Arc<ServerConfig>>) -> Origin {
+        Origin::over_at(tls, ANY_PORT)
+    }
+
+    fn over_at(tls: Option<Arc<ServerConfig>>, at: SocketAddr) -> Origin {
         let shared = Arc::new(Shared::default());
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut origin = Origin { shared, addr: nowhere, scheme, tls, listeners: Vec::new() };
-        origin.addr = origin.listen(None);
+        let mut origin = Origin { shared, addr: at, scheme, tls, listeners: Vec::new() };
+        origin.addr = origin.listen(at, None);
         origin
     }
 
     /// A listener with a thread of its own, and with a script of its own or that of the requested paths.
-    fn listen(&mut self, at_connect: Option<(String, Script)>) -> SocketAddr {
-        let listener = Arc::new(TcpListener::bind(("127.0.0.1", 0)).expect("a free port"));
+    fn listen(&mut self, at: SocketAddr, at_connect: Option<(String, Script)>) -> SocketAddr {
+        let listener = Arc::new(TcpListener::bind(at).expect("a free port"));
         let addr = listener.local_addr().expect("a bound listener has an address");
         self.listeners.push(listener.clone());
         let (shared, tls) = (self.shared.clone(), self.tls.clone());
@@ -90,7 +101,7 @@ impl Origin {
     /// The same for an origin that is not in one's hands alone.
     pub(crate) fn add(&mut self, path: &str, script: Script) {
         if script.acts_at_connect() {
-            let addr = self.listen(Some((path.to_owned(), script)));
+            let addr = self.listen(ANY_PORT, Some((path.to_owned(), script)));
             self.shared.lock().doors.insert(path.to_owned(), addr);
         } else {
             self.shared.lock().scripts.insert(path.to_owned(), script);

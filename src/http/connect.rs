@@ -1,0 +1,88 @@
+//! A hop's connection: one that is idle, or a fresh one by names, connect and TLS, each with its phase.
+//!
+//! Knows the order of the steps and the limit that holds for all of them. Refuses to know what is asked over it
+//! (`exchange`).
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::connection::{Connection, Deadline};
+use super::error::{self, Limit};
+use super::exchange::Exchange;
+use super::resolver::Resolution;
+use crate::outcome::{Failure, Phase};
+use crate::runtime::Wake;
+
+impl Exchange<'_> {
+    /// A connection that was used before. What may not be sent twice gets a fresh one: the server may just be closing
+    /// the old, and then nobody could say whether it was done.
+    pub(super) fn reuse(&mut self) -> Option<Connection> {
+        if !self.method.is_idempotent() {
+            return None;
+        }
+        let mut connection = self.client.pool.take(&self.key(), self.watch.latest())?;
+        connection.used += 1;
+        Some(connection)
+    }
+
+    /// Names, connect, TLS, in this order, each with its phase.
+    pub(super) fn connect(&mut self) -> Result<Connection, Failure> {
+        let limit = self.request.limits.connect_timeout;
+        let connecting = Deadline {
+            at: limit.map(|limit| Instant::now() + limit),
+            limit: Limit::Connect(limit.unwrap_or_default()),
+        };
+        let deadline = self.total.earlier(connecting);
+        let addrs = self.resolve(deadline)?;
+        self.watch.resolved();
+        let mut connection = Connection::open(&addrs, deadline, self.slot, || self.client.pool.clear())?;
+        connection.used = 1;
+        self.response.num_connects += 1;
+        self.response.remote = Some(connection.remote);
+        let is_tls = self.url().scheme() == "https";
+        self.watch.connected(if is_tls { Phase::Tls } else { Phase::Send });
+        if is_tls {
+            let secured = self.secure(&mut connection, deadline);
+            self.response.tls = None;
+            self.note_tls(&connection);
+            secured?;
+            self.watch.secured();
+        }
+        Ok(connection)
+    }
+
+    fn resolve(&mut self, deadline: Deadline) -> Result<Vec<SocketAddr>, Failure> {
+        let url = self.url();
+        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
+            return Err(error::internal(Phase::Dns, "a URL without host or port came this far"));
+        };
+        if let Resolution::Known(addrs) = self.client.resolver.known(&host, port, &self.request.resolve)? {
+            return Ok(addrs);
+        }
+        self.watch.enter(Phase::Dns);
+        let name = self.url().host_str().unwrap_or_default();
+        let found = self.client.resolver.look_up(name, port, self.slot, deadline.at);
+        found.map_err(|wake| gave_up(wake, deadline, Phase::Dns))?
+    }
+
+    fn secure(&self, connection: &mut Connection, deadline: Deadline) -> Result<(), Failure> {
+        let config = self.client.tls.config(self.request.insecure, self.slot, deadline.at);
+        let config = config.map_err(|wake| gave_up(wake, deadline, Phase::Tls))??;
+        let host = self.url().host_str().unwrap_or_default();
+        connection.secure(config, host, deadline, self.slot, !self.request.insecure)
+    }
+
+    /// What is known of TLS, once a connection and only for those who will be told.
+    pub(super) fn note_tls(&mut self, connection: &Connection) {
+        if self.client.wants_details && self.response.tls.is_none() {
+            self.response.tls = connection.tls_facts();
+        }
+    }
+}
+
+fn gave_up(wake: Wake, deadline: Deadline, phase: Phase) -> Failure {
+    match wake {
+        Wake::Stopped => error::cancelled(phase),
+        Wake::Late | Wake::Woken => error::late(deadline.limit, phase),
+    }
+}
