@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use url::Host;
+
 use crate::request::{Method, Resolve, RetryPolicy, Secret};
 
 /// How tasks run: data, not code.
@@ -43,6 +45,9 @@ pub enum Operand {
 
 /// The environment variable that makes a run measure its own process: set for the children of a comparison alone.
 pub const MEASURES_VARIABLE: &str = "GREENFETCH_MEASURES";
+
+/// The longest name of a Unix socket: what the kernel has room for, without the zero behind it (unix(7)).
+pub const MOST_SOCKET_PATH_BYTES: usize = 107;
 
 /// `--compare`: the same list in several modes, several times.
 #[derive(Debug, Clone)]
@@ -159,11 +164,30 @@ pub enum Family {
     V6,
 }
 
+/// `--connect-to HOST1:PORT1:HOST2:PORT2`: where connections for one place are made instead. Names in requests and in
+/// certificates stay those of the URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectTo {
+    /// The host that the URL names, as URLs write it; `None` is any.
+    pub host: Option<String>,
+    /// The port that the URL asks for; `None` is any.
+    pub port: Option<u16>,
+    /// The host to connect to; `None` is the URL's own.
+    pub to_host: Option<Host>,
+    /// The port to connect to; `None` is the URL's own.
+    pub to_port: Option<u16>,
+}
+
 /// How servers are reached.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Connection {
     /// `--resolve`, in order; the first that fits holds.
     pub resolve: Vec<Resolve>,
+    /// `--connect-to`, in order; the first that fits holds.
+    pub connect_to: Vec<ConnectTo>,
+    /// `--unix-socket`: all connections are made to this socket, at most [`MOST_SOCKET_PATH_BYTES`] long; `None` uses
+    /// the network.
+    pub unix_socket: Option<PathBuf>,
     /// `-4`, `-6`.
     pub family: Family,
     /// `-k`: certificates are not verified.

@@ -20,6 +20,7 @@ mod readme;
 mod redirect;
 mod regression;
 mod retry;
+mod route;
 mod runtime;
 mod servers;
 mod save;

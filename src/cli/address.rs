@@ -1,4 +1,4 @@
-//! Hosts, ports and addresses on the command line: `--resolve` and `demo --serve` (pure).
+//! Hosts, ports and addresses on the command line: `--resolve`, `--connect-to` and `demo --serve` (pure).
 //!
 //! Knows how they are written. Refuses to look a name up.
 
@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use url::Host;
 
 use super::value::shown;
+use crate::config::ConnectTo;
 use crate::request::Resolve;
 
 /// `--resolve [+]HOST:PORT:ADDR[,ADDR]`. The `+` of curl's is a lifetime in its cache: taken, and without effect here.
@@ -26,6 +27,39 @@ fn no_resolve(text: &str) -> String {
     format!("'{}' is not HOST:PORT:ADDR[,ADDR] such as example.com:443:127.0.0.1", shown(text))
 }
 
+/// `--connect-to HOST1:PORT1:HOST2:PORT2`, of which each may be empty.
+pub(super) fn parse_connect_to(text: &str) -> Result<ConnectTo, String> {
+    let parts = split_host(text).and_then(|(host, rest)| {
+        let (port, rest) = rest.split_once(':')?;
+        let (to_host, to_port) = split_host(rest)?;
+        Some((host, port, to_host, to_port))
+    });
+    let Some((host, port, to_host, to_port)) = parts else {
+        let example = "example.com:443:127.0.0.1:8443, where each may be empty";
+        return Err(format!("'{}' is not HOST1:PORT1:HOST2:PORT2 such as {example}", shown(text)));
+    };
+    Ok(ConnectTo {
+        host: unless_empty(host, parse_host)?.map(|host| host.to_string()),
+        port: unless_empty(port, parse_port)?,
+        to_host: unless_empty(to_host, parse_host)?,
+        to_port: unless_empty(to_port, parse_port)?,
+    })
+}
+
+fn unless_empty<T>(text: &str, parse: fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
+    if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
+}
+
+fn parse_host(text: &str) -> Result<Host, String> {
+    Host::parse(text).map_err(|why| format!("'{}' is no host: {why}", shown(text)))
+}
+
+fn parse_port(text: &str) -> Result<u16, String> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let port = text.parse().ok().filter(|port| digits && *port > 0);
+    port.ok_or_else(|| format!("the port '{}' is no number from 1 to 65535", shown(text)))
+}
+
 /// Up to the colon after the host, which may be an address in brackets.
 fn split_host(text: &str) -> Option<(&str, &str)> {
     match text.find(']') {
@@ -42,8 +76,7 @@ fn parse_resolve_host(host: &str) -> Result<String, String> {
     if host.starts_with('-') {
         return Err(format!("'{}' removes nothing: there is no cache of names from before", shown(host)));
     }
-    let parsed = Host::parse(host).map_err(|why| format!("'{}' is no host: {why}", shown(host)))?;
-    Ok(parsed.to_string())
+    parse_host(host).map(|host| host.to_string())
 }
 
 /// An address as it is or, for IPv6, in brackets.
@@ -101,6 +134,27 @@ mod tests {
     }
 
     #[test]
+    fn connect_to_takes_four_parts_of_which_each_may_be_empty() {
+        let rows = [
+            ("Example.com:443:127.0.0.1:8443", Some("example.com"), Some(443), Some("127.0.0.1"), Some(8443)),
+            ("::a:", None, None, Some("a"), None),
+            (":::", None, None, None, None),
+            ("[::1]:80:[::2]:81", Some("[::1]"), Some(80), Some("[::2]"), Some(81)),
+            ("bücher.example:::1", Some("xn--bcher-kva.example"), None, None, Some(1)),
+        ];
+        for (text, host, port, to_host, to_port) in rows {
+            let to_host = to_host.map(|host| Host::parse(host).unwrap());
+            let expected = ConnectTo { host: host.map(str::to_owned), port, to_host, to_port };
+            assert_eq!(parse_connect_to(text), Ok(expected), "{text}");
+        }
+        for bad in
+            ["", "a", "a:1", "a:1:b", "a:x:b:1", "a:0:b:1", "a:1:b:65536", "a b:1:c:1", "a:+1:b:1", "::::"]
+        {
+            assert!(parse_connect_to(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn serve_is_on_the_loopback_unless_another_address_is_typed() {
         let good = [
             ("8080", "127.0.0.1:8080"),
@@ -123,7 +177,9 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_an_address_or_a_clean_complaint(text in any::<String>()) {
-            for complaint in [parse_resolve(&text).err(), parse_serve(&text).err()].into_iter().flatten() {
+            let complaints =
+                [parse_resolve(&text).err(), parse_connect_to(&text).err(), parse_serve(&text).err()];
+            for complaint in complaints.into_iter().flatten() {
                 prop_assert!(!complaint.chars().any(char::is_control), "{complaint:?}");
             }
         }

@@ -17,7 +17,7 @@ use super::address;
 use super::complaint::Typed;
 use super::retry;
 use super::value::{self, ColorChoice, Limit, Modes};
-use crate::config::Mode;
+use crate::config::{ConnectTo, Mode};
 use crate::request::{Method, Resolve, RetryOn, Secret};
 
 /// Columns that `help_text` wraps at; on a terminal clap follows the terminal, up to `MAX_WIDTH`.
@@ -56,8 +56,8 @@ What demo has beside a run, each without options of one:
 
 Values:
   D, a duration, is 5, 0.5, 5s, 300ms or 2m. SIZE is 512, 64KiB or 10MB. 0 is no
-  limit for both. An option given twice holds as given last; -H, -d and --resolve
-  add up.
+  limit for both. An option given twice holds as given last; -H, -d, --resolve
+  and --connect-to add up.
 
 curl's habits do no harm:
   -f -L -S -Z -g are taken and already so; -s is -q. --fail-early, --parallel-max,
@@ -192,6 +192,18 @@ pub(super) struct ConnectionArgs {
     #[arg(long, value_name = "HOST:PORT:ADDR", allow_hyphen_values = true, hide_short_help = true)]
     #[arg(value_parser = Typed(address::parse_resolve))]
     pub(super) resolve: Vec<Resolve>,
+    /// Where to connect instead, each part may be empty
+    ///
+    /// For URLs of HOST1 and PORT1, connections are made to HOST2 and PORT2; an empty part is any, or the URL's own.
+    /// The request and the certificate's name stay those of the URL. The first one that fits holds.
+    #[arg(long, value_name = "HOST1:PORT1:HOST2:PORT2", allow_hyphen_values = true, hide_short_help = true)]
+    #[arg(value_parser = Typed(address::parse_connect_to))]
+    pub(super) connect_to: Vec<ConnectTo>,
+    /// A socket to connect to in place of the network
+    ///
+    /// All connections are made to it; the request stays that of the URL.
+    #[arg(long, value_name = "PATH", hide_short_help = true)]
+    pub(super) unix_socket: Option<PathBuf>,
     /// IPv4 addresses only
     #[arg(short = '4', long)]
     pub(super) ipv4: bool,

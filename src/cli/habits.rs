@@ -84,7 +84,7 @@ const HABITS: &[Habit] = &[
     habit(&["--private-key"], "write --key FILE"),
     habit(&["--no-check-certificate", "--check-certificate"], "write -k, which does not verify certificates"),
     habit(&["--capath", "--ca-certificate", "--ca-directory"], "write --cacert FILE, or set SSL_CERT_DIR to a folder"),
-    habit(&["--connect-to", "--unix-socket", "--abstract-unix-socket", "--interface", "--bind-address", "--local-port",
+    habit(&["--abstract-unix-socket", "--interface", "--bind-address", "--local-port",
             "--dns-servers", "--doh-url"],
         "not in this version; --resolve HOST:PORT:ADDR chooses the addresses of a name"),
     habit(&["--inet4-only"], "write -4"),

@@ -2,6 +2,8 @@
 //!
 //! Knows which options exclude each other and which variables have a say. Refuses to know how an option is written.
 
+use std::path::Path;
+
 use super::args::{Args, ConcurrencyArgs, ConnectionArgs, LimitsArgs, OutputArgs, RunArgs};
 use super::operands::{check_readable, shown_path};
 use super::request::request;
@@ -9,7 +11,8 @@ use super::retry::retry;
 use super::value::{ColorChoice, Limit};
 use super::{Environment, UsageError};
 use crate::config::{
-    Concurrency, Config, Connection, Family, Limits, MEASURES_VARIABLE, Mode, Operand, Output, Run, Verbosity,
+    Concurrency, Config, Connection, Family, Limits, MEASURES_VARIABLE, MOST_SOCKET_PATH_BYTES, Mode,
+    Operand, Output, Run, Verbosity,
 };
 
 /// What was typed means this, or cannot be meant.
@@ -73,8 +76,13 @@ fn connection(typed: ConnectionArgs) -> Result<Connection, UsageError> {
             })?;
         }
     }
+    if let Some(path) = &typed.unix_socket {
+        check_socket_path(path).map_err(|why| UsageError::option("--unix-socket", why))?;
+    }
     Ok(Connection {
         resolve: typed.resolve,
+        connect_to: typed.connect_to,
+        unix_socket: typed.unix_socket,
         family,
         insecure: typed.insecure,
         cacert: typed.cacert,
@@ -82,6 +90,16 @@ fn connection(typed: ConnectionArgs) -> Result<Connection, UsageError> {
         key: typed.key,
         tls13_only: typed.tls13,
     })
+}
+
+fn check_socket_path(path: &Path) -> Result<(), String> {
+    let n = path.as_os_str().len();
+    if n <= MOST_SOCKET_PATH_BYTES {
+        return Ok(());
+    }
+    let limit =
+        format!("a socket's path has at most {MOST_SOCKET_PATH_BYTES}; a relative one may be shorter");
+    Err(format!("{}: has {n} bytes, and {limit}", shown_path(path.as_os_str())))
 }
 
 fn limits(typed: &LimitsArgs) -> Limits {
@@ -208,6 +226,17 @@ mod tests {
         );
         assert!(complaint(&["demo", "--cacert", "/"]).contains("is a directory"));
         assert_eq!(config("demo --cacert Cargo.toml -k").connection.cacert, Some("Cargo.toml".into()));
+    }
+
+    #[test]
+    fn a_socket_has_a_path_that_the_kernel_takes() {
+        let path = |n: usize| format!("/{}", "x".repeat(n - 1));
+        let longest = path(MOST_SOCKET_PATH_BYTES);
+        let connection = config(&format!("demo --unix-socket {longest}")).connection;
+        assert_eq!(connection.unix_socket, Some(longest.into()));
+        let complaint_of = |path: &str| complaint(&["demo", "--unix-socket", path]);
+        assert!(complaint_of(&path(MOST_SOCKET_PATH_BYTES + 1)).contains("has 108 bytes"));
+        assert!(complaint_of("").contains("--unix-socket"));
     }
 
     #[test]

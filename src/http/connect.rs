@@ -33,12 +33,10 @@ impl Exchange<'_> {
             limit: Limit::Connect(limit.unwrap_or_default()),
         };
         let deadline = self.total.earlier(connecting);
-        let addrs = self.resolve(deadline)?;
-        self.watch.resolved();
-        let mut connection = Connection::open(&addrs, deadline, self.slot, || self.client.pool.clear())?;
+        let mut connection = self.open(deadline)?;
         connection.used = 1;
         self.response.num_connects += 1;
-        self.response.remote = Some(connection.remote);
+        self.response.remote = connection.remote;
         let is_tls = self.url().scheme() == "https";
         self.watch.connected(if is_tls { Phase::Tls } else { Phase::Send });
         if is_tls {
@@ -51,17 +49,26 @@ impl Exchange<'_> {
         Ok(connection)
     }
 
+    fn open(&mut self, deadline: Deadline) -> Result<Connection, Failure> {
+        if let Some(path) = self.client.routes.socket() {
+            self.watch.resolved();
+            return Connection::open_local(path, deadline, self.slot);
+        }
+        let addrs = self.resolve(deadline)?;
+        self.watch.resolved();
+        Connection::open(&addrs, deadline, self.slot, || self.client.pool.clear())
+    }
+
     fn resolve(&mut self, deadline: Deadline) -> Result<Vec<SocketAddr>, Failure> {
-        let url = self.url();
-        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
+        let Some((host, port)) = self.client.routes.server(self.url()) else {
             return Err(error::internal(Phase::Dns, "a URL without host or port came this far"));
         };
         if let Resolution::Known(addrs) = self.client.resolver.known(&host, port, &self.request.resolve)? {
             return Ok(addrs);
         }
+        let name = host.to_string();
         self.watch.enter(Phase::Dns);
-        let name = self.url().host_str().unwrap_or_default();
-        let found = self.client.resolver.look_up(name, port, self.slot, deadline.at);
+        let found = self.client.resolver.look_up(&name, port, self.slot, deadline.at);
         found.map_err(|wake| gave_up(wake, deadline, Phase::Dns))?
     }
 

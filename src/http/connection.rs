@@ -4,6 +4,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use super::error::{self, Limit};
 use super::{certificate, tls};
 use crate::outcome::{Class, Failure, Phase};
 use crate::response::TlsFacts;
-use crate::runtime::{Slot, Socket, Wake};
+use crate::runtime::{Slot, Socket, Wake, is_exhaustion};
 
 /// The next address begins so long after the one before (RFC 8305 §5).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -35,7 +36,8 @@ pub(super) enum Received {
 pub(super) struct Connection {
     socket: Socket,
     tls: Option<Box<Session>>,
-    pub(super) remote: SocketAddr,
+    /// `None` for a Unix socket.
+    pub(super) remote: Option<SocketAddr>,
     /// Requests that were sent over it before.
     pub(super) used: u32,
     /// The last read brought less than it asked for, so nothing was left behind.
@@ -54,7 +56,7 @@ struct Session {
 
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Connection({})", self.remote)
+        write!(f, "Connection({:?})", self.remote)
     }
 }
 
@@ -92,9 +94,7 @@ impl Connection {
     ) -> Result<Connection, Failure> {
         loop {
             match Socket::connect_any(addrs, STAGGER, slot, deadline.at) {
-                Ok((socket, remote)) => {
-                    return Ok(Connection { socket, tls: None, remote, used: 0, is_drained: true });
-                }
+                Ok((socket, remote)) => return Ok(Connection::new(socket, Some(remote))),
                 Err(error) if error.exhausted.is_some() && !is_past(deadline.at) && !slot.is_stopped() => {
                     relieve();
                     slot.park(Some(Instant::now() + EXHAUSTED));
@@ -102,6 +102,26 @@ impl Connection {
                 Err(error) => return Err(error::no_connection(error, deadline.limit)),
             }
         }
+    }
+
+    /// Connects to a Unix socket. While its queue is full it is tried again, as `open` does.
+    ///
+    /// # Errors
+    /// `connect`, `timeout` or `cancelled`.
+    pub(super) fn open_local(path: &Path, deadline: Deadline, slot: &Slot) -> Result<Connection, Failure> {
+        loop {
+            match Socket::connect_local(path) {
+                Ok(socket) => return Ok(Connection::new(socket, None)),
+                Err(_) if slot.is_stopped() => return Err(error::cancelled(Phase::Connect)),
+                Err(error) if !is_exhaustion(&error) => return Err(error::no_local(path, &error)),
+                Err(_) if is_past(deadline.at) => return Err(error::late(deadline.limit, Phase::Connect)),
+                Err(_) => _ = slot.park(Some(Instant::now() + EXHAUSTED)),
+            }
+        }
+    }
+
+    fn new(socket: Socket, remote: Option<SocketAddr>) -> Connection {
+        Connection { socket, tls: None, remote, used: 0, is_drained: true }
     }
 
     /// Puts TLS over it. The client's last message of the handshake stays here and leaves with the request.

@@ -4,6 +4,7 @@
 //! that a new one is noticed. Refuses to decide what is tried again.
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use rustls::{AlertDescription, CertificateError, InvalidMessage};
@@ -65,6 +66,12 @@ pub(super) fn no_connection(error: ConnectError, limit: Limit) -> Failure {
         (Wake::Woken, None) => Failure::new(Class::Connect, Phase::Connect, list),
     };
     Failure { tried, ..failure }
+}
+
+/// A Unix socket could not be connected to.
+pub(super) fn no_local(path: &Path, error: &io::Error) -> Failure {
+    let message = format!("the socket {}: {}", path.display(), connect_word(error));
+    Failure::new(Class::Connect, Phase::Connect, message)
 }
 
 fn connect_word(error: &io::Error) -> String {

@@ -97,7 +97,7 @@ impl<'a> Exchange<'a> {
 
     /// Under which this hop's connections are kept.
     pub(super) fn key(&self) -> Cow<'_, str> {
-        route::key(self.url(), self.request)
+        self.client.routes.key(self.url(), self.request)
     }
 
     fn writer(&self) -> &'a Writer {
@@ -114,7 +114,12 @@ impl<'a> Exchange<'a> {
         };
         self.log(|| {
             let how = if connection.used > 1 { "Re-using the connection to" } else { "Connected to" };
-            format!("* {how} {}", connection.remote)
+            match (connection.remote, self.client.routes.socket()) {
+                (None, Some(path)) => format!("* {how} {}", path.display()),
+                (remote, _) => {
+                    format!("* {how} {}", remote.map_or_else(String::new, |addr| addr.to_string()))
+                }
+            }
         });
         let was_used = connection.used > 1;
         match self.send(connection)? {
@@ -142,7 +147,7 @@ impl<'a> Exchange<'a> {
 
     /// Sends the request over a connection and waits for the head of the answer.
     fn send(&mut self, connection: Connection) -> Result<Result<Answer, Lost>, Failure> {
-        self.response.remote = Some(connection.remote);
+        self.response.remote = connection.remote;
         let request = if self.is_plain() { self.templated()? } else { None };
         let wire = self.wire(connection);
         match request {

@@ -58,6 +58,7 @@ pub struct Client {
     /// Asks for content codings: `--compressed`.
     compressed: writer::Writer,
     resolver: resolver::Resolver,
+    routes: route::Routes,
     tls: tls::Tls,
     /// `--output-dir`.
     folder: Option<save::Folder>,
@@ -78,6 +79,7 @@ impl Client {
             plain: writer::Writer::new(&config.request, false),
             compressed: writer::Writer::new(&config.request, true),
             resolver: resolver::Resolver::new(config.connection.family, runtime),
+            routes: route::Routes::new(&config.connection),
             tls: tls::Tls::new(&config.connection, runtime)?,
             folder: config
                 .output

@@ -1,30 +1,89 @@
-//! What tells connections apart: two requests share one only if nothing that made it would differ for the other.
+//! Where a hop's connection leads, and what tells connections apart: two requests share one only if nothing that made
+//! it would differ for the other.
 //!
-//! Knows the terms of a request that go into a connection. Refuses to connect (`connect`) and to keep what was
-//! connected (`pool`).
+//! Knows `--connect-to`, `--unix-socket`, and the terms of a request that go into a connection. Refuses to connect
+//! (`connect`) and to keep what was connected (`pool`).
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
-use url::{Position, Url};
+use url::{Host, Position, Url};
 
 use super::resolver;
+use crate::config::{self, ConnectTo};
 use crate::request::Request;
 
-/// The key under which connections for a URL are kept: its origin, and behind a blank, which no origin has, whatever
-/// else makes a difference. That is nothing for most, and then it costs nothing.
-pub(super) fn key<'u>(url: &'u Url, request: &Request) -> Cow<'u, str> {
-    let mut key = Cow::Borrowed(origin(url));
-    if request.insecure && url.scheme() == "https" {
-        key.to_mut().push_str(" insecure");
+/// What the command line says of ways to servers.
+pub(super) struct Routes {
+    socket: Option<PathBuf>,
+    connect_to: Vec<ConnectTo>,
+}
+
+impl Routes {
+    pub(super) fn new(connection: &config::Connection) -> Routes {
+        Routes { socket: connection.unix_socket.clone(), connect_to: connection.connect_to.clone() }
     }
-    if let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default())
-        && let Some(addrs) = resolver::overridden(&request.resolve, host, port)
-    {
-        // Writing to a text cannot fail.
-        let _ = write!(key.to_mut(), " at {addrs:?}");
+
+    /// The socket that all connections are made to; `None` uses the network.
+    pub(super) fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
     }
-    key
+
+    /// The host and port to connect to for a URL: its own, or what `--connect-to` says. `None` where it has none.
+    pub(super) fn server<'u>(&'u self, url: &'u Url) -> Option<(Host<&'u str>, u16)> {
+        let (host, port) = (url.host()?, url.port_or_known_default()?);
+        let Some(entry) = self.moved(url) else { return Some((host, port)) };
+        Some((entry.to_host.as_ref().map_or(host, borrowed), entry.to_port.unwrap_or(port)))
+    }
+
+    /// The first entry of `--connect-to` that fits a URL.
+    fn moved(&self, url: &Url) -> Option<&ConnectTo> {
+        let host = url.host_str()?;
+        let host = host.strip_suffix('.').unwrap_or(host);
+        self.connect_to.iter().find(|entry| {
+            entry.host.as_deref().is_none_or(|of| of.strip_suffix('.').unwrap_or(of) == host)
+                && entry.port.is_none_or(|of| Some(of) == url.port_or_known_default())
+        })
+    }
+
+    /// The key under which connections for a URL are kept: its origin, and behind a blank, which no origin has,
+    /// whatever else makes a difference. That is nothing for most, and then it costs nothing.
+    pub(super) fn key<'u>(&self, url: &'u Url, request: &Request) -> Cow<'u, str> {
+        let mut key = Cow::Borrowed(origin(url));
+        if request.insecure && url.scheme() == "https" {
+            key.to_mut().push_str(" insecure");
+        }
+        match &self.socket {
+            // Writing to a text cannot fail.
+            Some(path) => _ = write!(key.to_mut(), " by {}", path.display()),
+            None => self.add_place(&mut key, url, request),
+        }
+        key
+    }
+
+    fn add_place(&self, key: &mut Cow<'_, str>, url: &Url, request: &Request) {
+        if self.connect_to.is_empty() && request.resolve.is_empty() {
+            return;
+        }
+        let Some((host, port)) = self.server(url) else { return };
+        if self.moved(url).is_some() {
+            let _ = write!(key.to_mut(), " to {host}:{port}");
+        }
+        if let Host::Domain(name) = host
+            && let Some(addrs) = resolver::overridden(&request.resolve, name, port)
+        {
+            let _ = write!(key.to_mut(), " at {addrs:?}");
+        }
+    }
+}
+
+fn borrowed(host: &Host) -> Host<&str> {
+    match host {
+        Host::Domain(name) => Host::Domain(name),
+        Host::Ipv4(ip) => Host::Ipv4(*ip),
+        Host::Ipv6(ip) => Host::Ipv6(*ip),
+    }
 }
 
 /// Scheme, host and port as the URL has them.
@@ -37,15 +96,35 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::config::Connection;
     use crate::request::Resolve;
     use crate::schedule::samples::request_with;
 
+    fn routes(change: impl FnOnce(&mut Connection)) -> Routes {
+        let mut connection = Connection::default();
+        change(&mut connection);
+        Routes::new(&connection)
+    }
+
+    fn entry(host: &str, port: u16, to_host: &str, to_port: u16) -> ConnectTo {
+        ConnectTo {
+            host: Some(host.to_owned()).filter(|host| !host.is_empty()),
+            port: Some(port).filter(|port| *port > 0),
+            to_host: Host::parse(to_host).ok(),
+            to_port: Some(to_port).filter(|port| *port > 0),
+        }
+    }
+
     fn key_of(url: &str, change: impl FnOnce(&mut Request)) -> String {
+        key_by(&routes(|_| {}), url, change)
+    }
+
+    fn key_by(routes: &Routes, url: &str, change: impl FnOnce(&mut Request)) -> String {
         let request = request_with(0, "other", |request| {
             request.url = Url::parse(url).unwrap();
             change(request);
         });
-        key(&request.url, &request).into_owned()
+        routes.key(&request.url, &request).into_owned()
     }
 
     fn at(host: &str, port: u16, addr: &str) -> impl FnOnce(&mut Request) {
@@ -77,9 +156,37 @@ mod tests {
             key_of("https://a/", at("a", 443, "10.0.0.1")),
             key_of("https://a/", at("*", 443, "10.0.0.2")),
             key_of("https://a./", at("a", 443, "10.0.0.1")),
+            key_by(&routes(|all| all.unix_socket = Some("/s".into())), "https://a/", |_| {}),
+            key_by(&routes(|all| all.unix_socket = Some("/t".into())), "https://a/", |_| {}),
+            key_by(&routes(|all| all.connect_to = vec![entry("", 0, "b", 0)]), "https://a/", |_| {}),
+            key_by(&routes(|all| all.connect_to = vec![entry("", 0, "b", 1)]), "https://a/", |_| {}),
         ];
         for (index, key) in keys.iter().enumerate() {
             assert!(!keys[index + 1..].contains(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn connections_go_where_the_first_entry_that_fits_says() {
+        let connect_to = vec![
+            entry("a", 80, "b", 81),
+            entry("a", 0, "", 82),
+            entry("", 443, "c", 0),
+            entry("[::1]", 0, "127.0.0.1", 0),
+        ];
+        let routes = routes(|all| all.connect_to = connect_to);
+        for (url, server) in [
+            ("http://a/", "b:81"),
+            ("http://A.:80/", "b:81"),
+            ("https://a/", "a:82"),
+            ("http://a:8080/", "a:82"),
+            ("https://z/", "c:443"),
+            ("http://z/", "z:80"),
+            ("http://[::1]:8080/", "127.0.0.1:8080"),
+        ] {
+            let url = Url::parse(url).unwrap();
+            let (host, port) = routes.server(&url).unwrap();
+            assert_eq!(format!("{host}:{port}"), server, "{url}");
         }
     }
 }

@@ -25,7 +25,7 @@ pub use answer::Answer;
 pub use mailbox::{Mailbox, Sender};
 pub use offload::{Job, NoResult, Offload};
 pub use slot::{Slot, Wake};
-pub use socket::{ConnectError, Listener, Socket};
+pub use socket::{ConnectError, Listener, Socket, is_exhaustion};
 
 use crate::config::Mode;
 use crate::event::{Measures, Parked};

@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -136,6 +137,16 @@ impl Socket {
         until: Option<Instant>,
     ) -> Result<(Socket, SocketAddr), ConnectError> {
         Race { pending: Vec::new(), tried: Vec::new(), stagger }.run(addrs, slot, until)
+    }
+
+    /// Connects to a Unix socket, without a wait.
+    ///
+    /// # Errors
+    /// What the system said; one that `is_exhaustion` knows, as of a queue that is full, may pass.
+    pub fn connect_local(path: &Path) -> io::Result<Socket> {
+        let fd = sys::local_socket()?;
+        retry_interrupted(|| sys::connect_local(&fd, path))?;
+        Ok(Socket::new(Watched::new(fd)?, 0))
     }
 
     fn new(watched: Watched, flags: usize) -> Socket {
@@ -407,7 +418,7 @@ fn earlier(until: Option<Instant>, other: Instant) -> Option<Instant> {
 }
 
 /// Whether an error says that the machine has run out of something that comes back.
-fn is_exhaustion(error: &io::Error) -> bool {
+pub fn is_exhaustion(error: &io::Error) -> bool {
     const CODES: [i32; 6] =
         [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL, libc::EAGAIN];
     error.raw_os_error().is_some_and(|code| CODES.contains(&code))

@@ -50,6 +50,31 @@ pub(super) fn connect(fd: &OwnedFd, addr: SocketAddr) -> io::Result<()> {
     check(unsafe { libc::connect(fd.as_raw_fd(), (&raw const storage).cast(), len) }).map(drop)
 }
 
+/// A Unix stream socket that does not block.
+pub(super) fn local_socket() -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: no pointers.
+    own(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })
+}
+
+/// Connects to a Unix socket, at once or not at all: `EAGAIN` when its queue is full.
+pub(super) fn connect_local(fd: &OwnedFd, path: &Path) -> io::Result<()> {
+    // SAFETY: all-zero bytes are a valid `sockaddr_un`.
+    let mut address: libc::sockaddr_un = unsafe { mem::zeroed() };
+    address.sun_family = libc::sa_family_t::try_from(libc::AF_UNIX).expect("AF_UNIX is 1");
+    let bytes = path.as_os_str().as_bytes();
+    // The last byte stays zero.
+    if bytes.len() >= address.sun_path.len() {
+        return Err(io::Error::other("the path is too long"));
+    }
+    for (place, byte) in address.sun_path.iter_mut().zip(bytes) {
+        *place = byte.cast_signed();
+    }
+    let len = socklen(size_of::<libc::sockaddr_un>());
+    // SAFETY: `address` lives through the call and has `len` bytes.
+    check(unsafe { libc::connect(fd.as_raw_fd(), (&raw const address).cast(), len) }).map(drop)
+}
+
 /// What became of a connect or of the connection since: `SO_ERROR`.
 pub(super) fn take_error(fd: &OwnedFd) -> io::Result<()> {
     let mut code: libc::c_int = 0;

@@ -6,6 +6,7 @@ pub(crate) mod engine;
 pub(crate) mod expectation;
 pub(crate) mod listeners;
 pub(crate) mod origin;
+pub(crate) mod relay;
 pub(crate) mod running;
 pub(crate) mod script;
 pub(crate) mod sys;

@@ -162,7 +162,7 @@ impl Origin {
 impl Drop for Origin {
     fn drop(&mut self) {
         for listener in &self.listeners {
-            super::sys::stop_listening(listener);
+            super::sys::stop_listening(&**listener);
         }
         for stream in self.shared.lock().streams.iter().filter_map(Weak::upgrade) {
             // One that is closed already needs no end.

@@ -9,7 +9,7 @@
 
 use std::ffi::CString;
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -53,14 +53,14 @@ pub(crate) fn linger_none(stream: &TcpStream) {
 }
 
 /// Makes the queue of a listener as short as the system lets it be.
-pub(crate) fn shrink_backlog(listener: &TcpListener) {
+pub(crate) fn shrink_backlog(listener: &impl AsRawFd) {
     // SAFETY: no memory is passed.
     let result = unsafe { libc::listen(listener.as_raw_fd(), 0) };
     assert_eq!(result, 0, "listen: {}", io::Error::last_os_error());
 }
 
 /// Ends an accept that another thread waits in.
-pub(crate) fn stop_listening(listener: &TcpListener) {
+pub(crate) fn stop_listening(listener: &impl AsRawFd) {
     // SAFETY: no memory is passed.
     unsafe { libc::shutdown(listener.as_raw_fd(), libc::SHUT_RDWR) };
 }
