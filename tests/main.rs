@@ -15,6 +15,7 @@ mod json;
 mod limits;
 mod list;
 mod modes;
+mod name_server;
 mod names;
 mod readme;
 mod redirect;

@@ -3,7 +3,7 @@
 //! Knows literals, the loopback's names, `--resolve`, the cache and the merging of look-ups. Refuses to connect.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,14 @@ use url::Host;
 use crate::config::Family;
 use crate::outcome::{Class, Failure, Phase};
 use crate::request::{Resolve, is_loopback_host};
-use crate::runtime::{Answer, Runtime, Slot, Wake};
+use crate::runtime::{self, Answer, Runtime, Slot, Wake};
 
 /// How long an answer holds. The system does not tell its own time to live, and a deploy switches addresses.
 const FRESH: Duration = Duration::from_secs(60);
 
-/// How long a failure holds: long enough for a list with a thousand URLs on a dead name, short enough for a retry.
-const FRESH_FAILURE: Duration = Duration::from_secs(2);
+/// How long a failure holds: long enough for a thousand URLs that stand together on a dead name, and so short that the
+/// tries of `--retry`, which begins at half a second and doubles, do not all hear the same answer.
+const FRESH_FAILURE: Duration = Duration::from_millis(500);
 
 /// Names kept; beyond this the cache starts anew.
 const MOST_NAMES: usize = 10_000;
@@ -109,8 +110,9 @@ impl Resolver {
 
     fn ask(&self, name: String, look_up: &Arc<LookUp>) {
         let theirs = Arc::clone(look_up);
+        let family = self.family;
         let job = move || {
-            let addrs = ask_system(&name);
+            let addrs = ask_system(&name, family);
             theirs.answer.give((addrs, Instant::now()));
         };
         if let Err(error) = self.runtime.offload().submit(Box::new(job)) {
@@ -160,29 +162,15 @@ fn is_dns_name(name: &str) -> bool {
     bare.len() <= 253 && bare.split('.').all(|label| (1..=63).contains(&label.len()))
 }
 
-fn ask_system(name: &str) -> Addrs {
+fn ask_system(name: &str, family: Family) -> Addrs {
     if !is_dns_name(name) {
         return Err("not a name that DNS can have".to_owned());
     }
-    match (name, 0).to_socket_addrs() {
-        Ok(addrs) => {
-            let mut ips: Vec<IpAddr> = Vec::new();
-            for addr in addrs {
-                if !ips.contains(&addr.ip()) {
-                    ips.push(addr.ip());
-                }
-            }
-            if ips.is_empty() { Err("it has no address".to_owned()) } else { Ok(ips.into()) }
-        }
-        Err(error) => Err(system_message(&error.to_string())),
+    let ips = runtime::addresses(name, family)?;
+    if ips.is_empty() && family == Family::Any {
+        return Err("it has no address".to_owned());
     }
-}
-
-/// getaddrinfo's words without std's preface.
-fn system_message(text: &str) -> String {
-    let tail = text.rsplit(": ").next().unwrap_or(text);
-    let mut chars = tail.chars();
-    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+    Ok(ips.into())
 }
 
 /// Families in turn, beginning with the system's first choice (RFC 8305 §4).
@@ -221,11 +209,5 @@ mod tests {
             assert!(!is_dns_name(name), "{name}");
         }
         assert!(is_dns_name("a.") && is_dns_name("a.b-c.test"));
-    }
-
-    #[test]
-    fn the_systems_sentence_is_kept() {
-        let text = "failed to lookup address information: Name or service not known";
-        assert_eq!(system_message(text), "name or service not known");
     }
 }

@@ -9,6 +9,7 @@ pub mod children;
 mod green;
 pub mod limits;
 mod mailbox;
+mod names;
 mod offload;
 mod slot;
 mod socket;
@@ -23,6 +24,7 @@ use std::time::Instant;
 
 pub use answer::Answer;
 pub use mailbox::{Mailbox, Sender};
+pub use names::addresses;
 pub use offload::{Job, NoResult, Offload};
 pub use slot::{Slot, Wake};
 pub use socket::{ConnectError, Listener, Socket, is_exhaustion};

@@ -5,6 +5,8 @@
 pub(crate) mod engine;
 pub(crate) mod expectation;
 pub(crate) mod listeners;
+pub(crate) mod name_server;
+pub(crate) mod namespace;
 pub(crate) mod origin;
 pub(crate) mod relay;
 pub(crate) mod running;

@@ -4,12 +4,12 @@
 
 #![expect(
     unsafe_code,
-    reason = "signals, SO_LINGER, a backlog of none and a FIFO: std has no safe form of them"
+    reason = "signals, SO_LINGER, a backlog of none, a FIFO, namespaces: std has no safe form of them"
 )]
 
 use std::ffi::CString;
 use std::io;
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -71,4 +71,46 @@ pub(crate) fn make_fifo(path: &Path) {
     // SAFETY: `name` ends with NUL and outlives the call.
     let result = unsafe { libc::mkfifo(name.as_ptr(), 0o600) };
     assert_eq!(result, 0, "mkfifo: {}", io::Error::last_os_error());
+}
+
+/// Gives the calling thread a network of its own, of which only the loopback is up, mounts that nobody else sees, and a
+/// host name without a domain in which names would be looked for.
+pub(crate) fn leave_for_own_network() -> io::Result<()> {
+    // SAFETY: no memory is passed; it concerns the calling thread alone, and what that starts.
+    check(unsafe { libc::unshare(libc::CLONE_NEWNET | libc::CLONE_NEWNS | libc::CLONE_NEWUTS) })?;
+    let name = c"test";
+    // SAFETY: so many bytes are there.
+    check(unsafe { libc::sethostname(name.as_ptr(), name.count_bytes()) })?;
+    let flags = libc::MS_REC | libc::MS_PRIVATE;
+    // SAFETY: a path that ends with NUL; the other strings may be null where only flags change.
+    let mounted =
+        unsafe { libc::mount(std::ptr::null(), c"/".as_ptr(), std::ptr::null(), flags, std::ptr::null()) };
+    check(mounted)?;
+    raise_loopback()
+}
+
+/// `ip link set lo up`.
+fn raise_loopback() -> io::Result<()> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    // SAFETY: ifreq is plain data, for which zeros are a value.
+    let mut request = unsafe { std::mem::zeroed::<libc::ifreq>() };
+    for (to, from) in request.ifr_name.iter_mut().zip(c"lo".to_bytes()) {
+        *to = from.cast_signed();
+    }
+    request.ifr_ifru.ifru_flags = libc::c_short::try_from(libc::IFF_UP).expect("a flag fits");
+    // SAFETY: the request is what this call takes, and outlives it.
+    check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) })
+}
+
+/// Makes one file be seen in place of another.
+pub(crate) fn bind_mount(from: &Path, to: &Path) -> io::Result<()> {
+    let [from, to] = [from, to].map(|path| CString::new(path.as_os_str().as_bytes()).expect("no NUL"));
+    // SAFETY: both paths end with NUL and outlive the call; the other two may be null for a bind.
+    check(unsafe {
+        libc::mount(from.as_ptr(), to.as_ptr(), std::ptr::null(), libc::MS_BIND, std::ptr::null())
+    })
+}
+
+fn check(result: libc::c_int) -> io::Result<()> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
