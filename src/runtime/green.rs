@@ -26,6 +26,9 @@ use super::{Shared, Slot, sys};
 /// builds use larger frames.
 const STACK_WORDS: usize = if cfg!(debug_assertions) { 0x2_0000 } else { 0x8000 };
 
+/// The same in bytes.
+pub(super) const STACK_BYTES: usize = STACK_WORDS * size_of::<usize>();
+
 /// Slots beside those of the jobs: the loop's own and a few of the demo's.
 const SPARE_SLOTS: usize = 64;
 

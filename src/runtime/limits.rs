@@ -1,8 +1,9 @@
-//! What the machine allows: descriptors, maps, threads.
+//! What the machine allows: descriptors, maps, threads, address space.
 //!
 //! Knows the system's limits and what a job costs of each. Refuses to know what jobs do.
 
 use super::sys::{self, Limit};
+use super::{THREAD_STACK_BYTES, green};
 use crate::config::Mode;
 
 /// Descriptors that a run needs beside those of its jobs: standard streams, selector, timers, list, look-ups.
@@ -16,6 +17,15 @@ const MAPS_PER_STACK: u64 = 2;
 
 /// Threads of ours beside those of the jobs, and of other programs of the same user.
 const RESERVED_THREADS: u64 = 100;
+
+/// Address space for what is not a job's: where none is left the allocator aborts, and so does a thread that begins.
+const RESERVED_ADDRESS_SPACE: u64 = 16 << 20;
+
+/// What a job may take beside its stack: a read buffer, TLS, a decoder.
+const HEAP_PER_JOB: u64 = 512 << 10;
+
+/// Arenas of the allocator where address space is limited: each but the first would take 64 MiB of it.
+const ARENAS: i32 = 1;
 
 /// How many of the wanted jobs can be had when each has so many descriptors open, and a sentence when it is fewer. Raises
 /// the soft limit of descriptors to the hard one first.
@@ -34,8 +44,8 @@ pub fn jobs_allowed(mode: Mode, wanted: u32, descriptors_each: u64) -> (u32, Opt
 pub fn most_jobs(mode: Mode, descriptors_each: u64) -> Option<(u64, String)> {
     let mut caps = vec![descriptors_cap(descriptors_each)];
     match mode {
-        Mode::Coroutines => caps.push(maps_cap()),
-        Mode::Threads => caps.extend([maps_cap(), threads_cap()]),
+        Mode::Coroutines => caps.extend([maps_cap(), address_space_cap(green::STACK_BYTES)]),
+        Mode::Threads => caps.extend([maps_cap(), threads_cap(), address_space_cap(THREAD_STACK_BYTES)]),
         Mode::Sync => {}
     }
     caps.into_iter().flatten().min_by_key(|(jobs, _)| *jobs)
@@ -69,6 +79,30 @@ fn threads_cap() -> Option<(u64, String)> {
     let system = read_number("/proc/sys/kernel/threads-max").unwrap_or(u64::MAX);
     let threads = soft.min(system);
     Some((threads.saturating_sub(RESERVED_THREADS), format!("the limit of threads is {threads} (ulimit -u)")))
+}
+
+/// `None` where it is not limited, which is usual. Keeps the allocator from taking what stacks are to have.
+fn address_space_cap(stack_bytes: usize) -> Option<(u64, String)> {
+    let (limit, _) = sys::limit(Limit::AddressSpace).ok()?;
+    if limit == u64::MAX {
+        return None;
+    }
+    sys::limit_arenas(ARENAS);
+    let left = limit.saturating_sub((taken_kib()? << 10) + RESERVED_ADDRESS_SPACE);
+    let each = u64::try_from(stack_bytes).ok()? + HEAP_PER_JOB;
+    let why = format!(
+        "the address space is {} KiB (ulimit -v), and each job takes {} KiB",
+        limit >> 10,
+        each >> 10
+    );
+    Some((left / each, why))
+}
+
+/// The address space that the process has taken, in KiB.
+fn taken_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"))?;
+    size.split_whitespace().next()?.parse().ok()
 }
 
 fn read_number(path: &str) -> Option<u64> {

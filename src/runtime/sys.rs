@@ -320,6 +320,8 @@ pub(super) enum Limit {
     Descriptors,
     /// Processes and threads of this user.
     Threads,
+    /// Bytes of address space.
+    AddressSpace,
 }
 
 impl Limit {
@@ -327,6 +329,7 @@ impl Limit {
         match self {
             Limit::Descriptors => libc::RLIMIT_NOFILE,
             Limit::Threads => libc::RLIMIT_NPROC,
+            Limit::AddressSpace => libc::RLIMIT_AS,
         }
     }
 }
@@ -345,6 +348,13 @@ pub(super) fn set_soft_limit(which: Limit, soft: u64) -> io::Result<()> {
     let value = libc::rlimit { rlim_cur: soft, rlim_max: hard };
     // SAFETY: the pointer is to a local.
     check(unsafe { libc::setrlimit(which.resource(), &raw const value) }).map(drop)
+}
+
+/// Lets the C library's allocator have no more arenas than this. Left alone it makes eight for each processor, as threads
+/// ask for them.
+pub(super) fn limit_arenas(most: libc::c_int) {
+    // SAFETY: no pointers. Where it is refused, things stay as they are.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, most) };
 }
 
 /// `renameat2` with `RENAME_NOREPLACE`; a kernel or file system that has it not says `InvalidInput` or `Unsupported`.

@@ -67,6 +67,8 @@ pub(crate) struct Greenfetch {
     output: Output,
     n_descriptors: Option<u32>,
     largest_file: Option<u32>,
+    address_space: Option<u64>,
+    n_threads: Option<u32>,
     modes: Vec<Mode>,
     is_quiet: bool,
     is_coloured: bool,
@@ -87,6 +89,8 @@ impl Greenfetch {
             output: Output::Heard,
             n_descriptors: None,
             largest_file: None,
+            address_space: None,
+            n_threads: None,
             modes: vec![COROUTINES],
             is_quiet: true,
             is_coloured: false,
@@ -169,6 +173,18 @@ impl Greenfetch {
     /// No file longer than so many blocks of 512 bytes, and no signal that says so: what a full disk looks like.
     pub(crate) fn largest_file(mut self, n_blocks: u32) -> Greenfetch {
         self.largest_file = Some(n_blocks);
+        self
+    }
+
+    /// No more address space than so many bytes.
+    pub(crate) fn address_space(mut self, bytes: u64) -> Greenfetch {
+        self.address_space = Some(bytes);
+        self
+    }
+
+    /// No more threads than this in all, as a user who is not root.
+    pub(crate) fn threads(mut self, n: u32) -> Greenfetch {
+        self.n_threads = Some(n);
         self
     }
 

@@ -65,6 +65,12 @@ pub(crate) fn stop_listening(listener: &impl AsRawFd) {
     unsafe { libc::shutdown(listener.as_raw_fd(), libc::SHUT_RDWR) };
 }
 
+/// Whether the tests may do anything.
+pub(crate) fn is_root() -> bool {
+    // SAFETY: no memory is passed.
+    unsafe { libc::geteuid() == 0 }
+}
+
 /// Makes a FIFO.
 pub(crate) fn make_fifo(path: &Path) {
     let name = CString::new(path.as_os_str().as_bytes()).expect("a path without NUL");
