@@ -52,7 +52,7 @@ pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
         runtime.begin_census();
     }
     let client = Client::new(config, &runtime).map_err(Refused::because)?;
-    let mut sinks = report::sinks(&config.output, &concurrency, streams);
+    let mut sinks = report::sinks(&config.output, &concurrency, patient(streams, &runtime));
 
     let info = RunInfo {
         run_id: record::run_id(),
@@ -85,6 +85,19 @@ pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
 
     let (summary, told) = report::pump(batches, &mut sinks, |stop: Stop| sender.send(Message::Stop(stop)));
     Ok(exit_status(&summary, told, config.run.allow_empty))
+}
+
+/// The same streams, which no longer wait for their readers once the run is to end. Where there is no descriptor for
+/// that, they wait.
+fn patient(streams: Streams, runtime: &Runtime) -> Streams {
+    let Streams { mut stdout, mut stderr, stdout_is_terminal, stderr_is_terminal } = streams;
+    if let Ok(outlet) = runtime.outlet(io::stdout()) {
+        stdout = Box::new(outlet);
+    }
+    if let Ok(outlet) = runtime.outlet(io::stderr()) {
+        stderr = Box::new(outlet);
+    }
+    Streams { stdout, stderr, stdout_is_terminal, stderr_is_terminal }
 }
 
 fn message(delivery: Delivery<Listed>) -> Message {

@@ -72,17 +72,44 @@ fn every_entry_taken_up_has_one_record_though_a_signal_came() {
     assert!(finished.stderr.lines().count() < 60, "as many lines as one reads: {}", finished.story);
 }
 
-/// The first cannot come to its end, as nobody reads its results; the second does not care.
-#[test]
-fn a_second_interrupt_quits_at_once() {
-    const LONG: usize = 8000;
-    let origin = origin();
+/// Longer than what a pipe holds, together.
+const LONG: usize = 8000;
+
+/// A run whose results nobody reads: it cannot tell all that came, and it has more to wait for.
+fn unread(origin: &Origin, args: &[&str]) -> Running {
     let long = origin.url(&format!("/ok?{}", "x".repeat(LONG)));
-    // Together more than a pipe holds.
     let urls = (0..5).map(|_| origin.url("/silent")).chain((0..40).map(|_| long.clone()));
-    let running = Greenfetch::new().args(["-m", "0", "-j", "100"]).list(urls).spawn();
+    let chain = Greenfetch::new().args(["-m", "0", "-j", "100"]).args(args.iter().copied());
+    let running = chain.list(urls).spawn();
     origin.wait_for_requests("/silent", 5);
     origin.wait_for_requests("/ok", 40);
+    running
+}
+
+#[test]
+fn results_that_nobody_reads_hold_no_run_that_is_to_end() {
+    let origin = origin();
+    let running = unread(&origin, &[]);
+    running.signal(libc::SIGINT);
+    running.wait_unread();
+    let finished = running.finish();
+    assert_eq!(finished.signal, Some(libc::SIGINT), "{}", finished.story);
+    assert!(
+        finished.stderr.contains("cannot write to standard output: nobody reads it"),
+        "{}",
+        finished.story
+    );
+    assert!(finished.stdout.len() < 40 * LONG, "it did not wait for its reader");
+
+    let running = unread(&origin, &["--deadline", "1"]);
+    running.wait_unread();
+    assert_eq!(running.finish().status, Some(124));
+}
+
+#[test]
+fn a_second_interrupt_quits_at_once() {
+    let origin = origin();
+    let running = unread(&origin, &[]);
     running.signal(libc::SIGINT);
     origin.wait_for_departures(5);
     running.signal(libc::SIGINT);

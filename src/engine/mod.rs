@@ -433,6 +433,9 @@ impl Engine {
         if is_first || matches!(stop, Stop::Signal(_)) {
             self.summary.stop = Some(stop);
         }
+        if matches!(stop, Stop::Signal(_) | Stop::Deadline) {
+            self.runtime.hurry();
+        }
         if !is_first {
             return;
         }

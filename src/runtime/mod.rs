@@ -11,6 +11,7 @@ pub mod limits;
 mod mailbox;
 mod names;
 mod offload;
+mod outlet;
 mod slot;
 mod socket;
 mod sys;
@@ -26,6 +27,7 @@ pub use answer::Answer;
 pub use mailbox::{Mailbox, Sender};
 pub use names::addresses;
 pub use offload::{Job, NoResult, Offload};
+pub use outlet::Outlet;
 pub use slot::{Slot, Wake};
 pub use socket::{ConnectError, Listener, Socket, is_exhaustion};
 
@@ -48,6 +50,8 @@ struct Shared {
     stopped: AtomicBool,
     /// For threads that wait for a socket: readable for ever once stopped.
     stop_bell: OwnedFd,
+    /// For whoever writes to a stream of the process: readable for ever once the run is to be over soon.
+    hurry_bell: OwnedFd,
     /// `None` when tasks are threads.
     hub: Option<green::Hub>,
     /// Thread number of the worker; 0 before it is known and when tasks are threads.
@@ -72,6 +76,7 @@ impl Runtime {
             epoch: Instant::now(),
             stopped: AtomicBool::new(false),
             stop_bell: sys::eventfd()?,
+            hurry_bell: sys::eventfd()?,
             hub,
             worker: AtomicI32::new(0),
             slots: Mutex::new(Vec::new()),
@@ -167,6 +172,19 @@ impl Runtime {
         }
     }
 
+    /// A stream of the process as one to write to that does not wait for its reader once somebody is in a hurry.
+    ///
+    /// # Errors
+    /// What the system said when there is no descriptor for it.
+    pub fn outlet(&self, stream: impl AsFd) -> io::Result<Outlet> {
+        Outlet::new(stream, Arc::clone(&self.shared))
+    }
+
+    /// Somebody has asked for the end: a stream that nobody reads is waited for no longer.
+    pub fn hurry(&self) {
+        sys::notify(self.shared.hurry_bell.as_raw_fd());
+    }
+
     /// What every occupied slot is parked on. From any thread, also while the worker is blocked.
     pub fn parked(&self, now: Instant) -> Vec<Parked> {
         self.shared.slots().iter().filter_map(|slot| slot.parked(now)).collect()
@@ -193,6 +211,10 @@ impl Shared {
 
     fn stop_bell(&self) -> BorrowedFd<'_> {
         self.stop_bell.as_fd()
+    }
+
+    fn hurry_bell(&self) -> BorrowedFd<'_> {
+        self.hurry_bell.as_fd()
     }
 
     fn slots(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Slot>>> {
