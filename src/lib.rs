@@ -5,7 +5,7 @@
 //!  whole runs           compare   demo
 //!  the loop                  engine ← signal
 //!  rooms        list → plan  │  schedule  │  runtime ← http  │  report
-//!  pure         record   stats   sanitize   exit
+//!  pure         record   stats   sanitize   quantity   exit
 //!  words        response · check · request · config · outcome · event
 //! ```
 //!
@@ -34,6 +34,7 @@ pub mod event;
 pub mod record;
 pub mod exit;
 pub mod sanitize;
+pub mod quantity;
 pub mod stats;
 
 pub mod compare;

@@ -118,6 +118,7 @@ impl Planner {
             resolve: Arc::clone(&self.resolve),
             limits: self.limits,
             retry: Arc::clone(&self.retry),
+            checks: Arc::default(),
         }
     }
 

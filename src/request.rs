@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::check::Check;
 use crate::outcome::Class;
 
 /// The place in a list that an entry stands at.
@@ -227,6 +228,8 @@ pub struct Request {
     pub limits: Limits,
     /// What happens when it fails; shared by all requests that have the same.
     pub retry: Arc<RetryPolicy>,
+    /// What is expected of the answer besides the default; shared by all requests that have the same.
+    pub checks: Arc<[Check]>,
     /// Whether the host is the loopback by its own name or number, so that no default limit per host binds it.
     pub is_loopback: bool,
 }

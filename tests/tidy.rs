@@ -27,8 +27,18 @@ const DOORS: &[Door] = &[
     Door { words: &["indicatif::"], places: &["report/progress.rs"], instead: "be a Sink" },
     Door {
         words: &["serde_json::"],
-        places: &["record.rs", "report/json.rs", "check/judge.rs", "compare/child.rs"],
+        places: &["record.rs", "report/json.rs", "check/json.rs", "compare/child.rs"],
         instead: "use record::Record",
+    },
+    Door {
+        words: &["serde_json_path::"],
+        places: &["check/json.rs"],
+        instead: "ask check::Check, which knows its path",
+    },
+    Door {
+        words: &["regex_automata::"],
+        places: &["check/pattern.rs"],
+        instead: "compile a check::Check, which shares what was compiled",
     },
     Door { words: &["signal_hook::"], places: &["signal.rs"], instead: "signals arrive as messages" },
     Door {
@@ -74,9 +84,9 @@ const ROOMS: &[(&str, &[&str])] = &[
 const ABOVE: [&str; 5] = ["engine", "run", "compare", "demo", "signal"];
 
 /// What is plain data or computes on it, and so names no room at all.
-const BELOW: [&str; 11] = [
-    "response", "check", "request", "config", "outcome", "event", "stats", "sanitize", "exit", "record",
-    "lib",
+const BELOW: [&str; 12] = [
+    "response", "check", "request", "config", "outcome", "event", "stats", "sanitize", "quantity", "exit",
+    "record", "lib",
 ];
 
 /// The longest a file may be, in lines.

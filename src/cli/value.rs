@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::config::Mode;
+use crate::quantity::{self, LONGEST, Misfit, parse_decimal, split_unit};
 use crate::request::{Method, Secret};
 use crate::sanitize;
 
@@ -23,12 +24,6 @@ pub(super) enum ColorChoice {
     /// Not even on a terminal.
     Never,
 }
-
-/// The longest duration and interval that are taken: one year. Later code adds it to a clock, which must not overflow.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
-/// The shortest that is no limit of zero by rounding.
-const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The most starts in a second that `--rate` takes; more than any machine can start.
 const FASTEST_PER_SECOND: f64 = 1e6;
@@ -94,20 +89,10 @@ pub(super) fn no_number(text: &str, least: &str) -> String {
 
 /// A duration: `5`, `0.5`, `5s`, `300ms`, `2m`; 0 is no limit.
 pub(super) fn parse_duration(text: &str) -> Result<Limit<Duration>, String> {
-    let (number, unit) = split_unit(text);
-    let seconds_per_unit = match unit {
-        "" | "s" => 1.0,
-        "ms" => 0.001,
-        "m" => 60.0,
-        _ => return Err(no_duration(text)),
-    };
-    let number = parse_decimal(number).ok_or_else(|| no_duration(text))?;
-    if number == 0.0 {
-        return Ok(Limit(None));
-    }
-    match Duration::try_from_secs_f64(number * seconds_per_unit) {
-        Ok(duration) if (SHORTEST..=LONGEST).contains(&duration) => Ok(Limit(Some(duration))),
-        _ => Err(format!("'{text}' is not between 1ms and one year; 0 is no limit")),
+    match quantity::parse_duration(text) {
+        Ok(duration) => Ok(Limit((!duration.is_zero()).then_some(duration))),
+        Err(Misfit::Form) => Err(no_duration(text)),
+        Err(Misfit::Range) => Err(format!("'{text}' is not between 1ms and one year; 0 is no limit")),
     }
 }
 
@@ -117,28 +102,11 @@ fn no_duration(text: &str) -> String {
 
 /// A size in bytes: `512`, `64KiB`, `10MB`, and as curl has it `64K`, `10M`; 0 is no limit.
 pub(super) fn parse_size(text: &str) -> Result<Limit<u64>, String> {
-    let (number, unit) = split_unit(text);
-    let unit_bytes = unit_bytes(unit).ok_or_else(|| no_size(text))?;
-    if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(no_size(text));
+    match quantity::parse_size(text) {
+        Ok(bytes) => Ok(Limit((bytes > 0).then_some(bytes))),
+        Err(Misfit::Form) => Err(no_size(text)),
+        Err(Misfit::Range) => Err(format!("'{text}' is more than 64 bits of bytes; 0 is no limit")),
     }
-    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit_bytes));
-    let bytes = bytes.ok_or_else(|| format!("'{text}' is more than 64 bits of bytes; 0 is no limit"))?;
-    Ok(Limit((bytes > 0).then_some(bytes)))
-}
-
-/// A bare letter is a power of 1024 (curl: `--max-filesize`); with `B` the usual meaning of kB and KiB holds.
-fn unit_bytes(unit: &str) -> Option<u64> {
-    Some(match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "kb" => 1000,
-        "mb" => 1000 * 1000,
-        "gb" => 1000 * 1000 * 1000,
-        "k" | "kib" => 1 << 10,
-        "m" | "mib" => 1 << 20,
-        "g" | "gib" => 1 << 30,
-        _ => return None,
-    })
 }
 
 fn no_size(text: &str) -> String {
@@ -172,18 +140,6 @@ pub(super) fn parse_rate(text: &str) -> Result<Limit<Duration>, String> {
 
 fn no_rate(text: &str) -> String {
     format!("'{}' is no rate; write starts per second or minute such as 5/s, 0.5/s or 30/m", shown(text))
-}
-
-/// The digits and what comes after them.
-fn split_unit(text: &str) -> (&str, &str) {
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    text.split_at(end)
-}
-
-/// Digits with at most one point: no sign, no exponent, no `inf`.
-fn parse_decimal(text: &str) -> Option<f64> {
-    let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    text.parse().ok().filter(|_| plain)
 }
 
 /// `--mode`.

@@ -38,6 +38,7 @@ pub(crate) fn request_with(urlnum: u64, host: &str, change: impl FnOnce(&mut Req
         resolve: Arc::from([]),
         limits,
         retry: Arc::new(RetryPolicy::default()),
+        checks: Arc::default(),
         is_loopback: is_loopback_host(host),
     };
     change(&mut request);
