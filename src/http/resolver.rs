@@ -115,7 +115,7 @@ impl Resolver {
             let addrs = ask_system(&name, family);
             theirs.answer.give((addrs, Instant::now()));
         };
-        if let Err(error) = self.runtime.offload().submit(Box::new(job)) {
+        if let Err(error) = self.runtime.names().submit(Box::new(job)) {
             look_up.answer.give((Err(format!("no thread to ask on: {error}")), Instant::now()));
         }
     }

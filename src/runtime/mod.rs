@@ -39,7 +39,8 @@ use census::Census;
 #[derive(Clone)]
 pub struct Runtime {
     shared: Arc<Shared>,
-    offload: Arc<Offload>,
+    names: Arc<Offload>,
+    disks: Arc<Offload>,
 }
 
 /// What slots, sockets and the runtime have in common.
@@ -85,7 +86,8 @@ impl Runtime {
         if shared.hub.is_some() {
             green::start_hub(&shared)?;
         }
-        Ok(Runtime { shared, offload: Arc::new(Offload::new(census)) })
+        let disks = Arc::new(Offload::new(Arc::clone(&census)));
+        Ok(Runtime { shared, names: Arc::new(Offload::new(census)), disks })
     }
 
     /// A new slot for a task that ends when the run is stopped.
@@ -157,9 +159,14 @@ impl Runtime {
         mailbox::new(self.lasting_slot())
     }
 
-    /// Threads for what would block the worker: names, disks.
+    /// Threads for looking up names, which may take for ever: so these have their own.
+    pub fn names(&self) -> &Arc<Offload> {
+        &self.names
+    }
+
+    /// Threads for what else would block the worker: disks, and work without a turn.
     pub fn offload(&self) -> &Arc<Offload> {
-        &self.offload
+        &self.disks
     }
 
     /// Ends the waits of all slots that heed it, now and from now on.

@@ -211,4 +211,16 @@ mod tests {
         offload.submit(Box::new(move || done.send(1).unwrap())).unwrap();
         assert_eq!(results.recv(), Ok(1));
     }
+
+    #[test]
+    fn names_that_are_never_answered_hold_up_no_disk() {
+        let runtime = super::super::Runtime::start(crate::config::Mode::Threads, 1).unwrap();
+        let gate = Arc::new(std::sync::Barrier::new(MOST_THREADS + 1));
+        for _ in 0..MOST_THREADS {
+            let gate = Arc::clone(&gate);
+            runtime.names().submit(Box::new(move || _ = gate.wait())).unwrap();
+        }
+        assert_eq!(runtime.offload().run(&runtime.slot(), None, || 7).unwrap(), 7);
+        gate.wait();
+    }
 }
