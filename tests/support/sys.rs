@@ -22,6 +22,13 @@ pub(crate) fn kill(pid: u32, signal: i32) {
     assert_eq!(result, 0, "kill {pid} {signal}: {}", io::Error::last_os_error());
 }
 
+/// Sends a signal to a child that leads a group of its own, and to the group.
+pub(crate) fn kill_group(pid: u32, signal: i32) {
+    let pid = libc::pid_t::try_from(pid).expect("a pid fits");
+    // SAFETY: no memory is passed. All of them may have ended, which is no fault here.
+    unsafe { libc::kill(-pid, signal) };
+}
+
 /// Waits until a child has ended and leaves it to be waited for: its number stays its own.
 pub(crate) fn wait_without_reaping(pid: u32) {
     // SAFETY: siginfo_t is plain data, for which zeros are a value.
