@@ -237,6 +237,32 @@ pub struct Run {
     pub fail_fast: bool,
     /// `--allow-empty`: nothing to fetch is fine.
     pub allow_empty: bool,
+    /// `--slo`: what the times of the run have to come to, in the order given.
+    pub slo: Vec<Objective>,
+}
+
+/// `--slo`: a limit on one of the run's times by rank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Objective {
+    /// As it was written, without blanks: `p95<500ms`.
+    pub text: String,
+    /// Which time of each URL.
+    pub of: Judged,
+    /// Which of all these times, by nearest rank: 1 to 100 000, which is the longest; 95 000 is p95.
+    pub rank: u32,
+    /// How long it may be.
+    pub limit: Duration,
+    /// Whether the limit itself is too long already: `<`, not `<=`.
+    pub is_strict: bool,
+}
+
+/// A time that an objective can be about, of the last attempt at a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// The whole attempt.
+    Total,
+    /// From its beginning to the first byte of the answer.
+    Ttfb,
 }
 
 /// How much is said on stderr.

@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::check::Verdict;
 use crate::config::Mode;
 use crate::outcome::{Attempt, Outcome};
 use crate::request::Subject;
@@ -132,6 +133,8 @@ pub struct Summary {
     pub most_in_flight: u32,
     /// What held the run back.
     pub limiters: Limiters,
+    /// How each gate of `--slo` came out, in the order given.
+    pub gates: Vec<Verdict>,
     /// From the run's start to its last outcome.
     pub wall: Duration,
     /// What the process came to; `None` unless somebody measures it.

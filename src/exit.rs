@@ -128,12 +128,16 @@ pub fn exit_status(summary: &Summary, told: Told, allow_empty: bool) -> ExitStat
     if told.write_failed || summary.failed_write > 0 {
         return ExitStatus::Write;
     }
+    if summary.gates.iter().any(|gate| gate.pass != Some(true)) {
+        return ExitStatus::Gate;
+    }
     ExitStatus::Pass
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::Verdict;
 
     fn ended(change: impl FnOnce(&mut Summary)) -> Summary {
         let mut summary = Summary { taken_up: 3, passed: 3, list_ended: true, ..Summary::default() };
@@ -160,6 +164,13 @@ mod tests {
         assert_eq!(exit_status(&ended(|s| s.taken_up = 0), Told::default(), true).code(), 0);
         let told = Told { write_failed: true, ..Told::default() };
         assert_eq!(exit_status(&ended(|_| {}), told, false).code(), 5);
+        for (pass, expected) in [(Some(true), 0), (Some(false), 4), (None, 4)] {
+            assert_eq!(status(|s| s.gates = vec![gate(Some(true)), gate(pass)]), expected);
+        }
+    }
+
+    fn gate(pass: Option<bool>) -> Verdict {
+        Verdict { check: "p95<1s".into(), expected: "below 1 s".into(), actual: None, pass }
     }
 
     #[test]
@@ -169,6 +180,9 @@ mod tests {
         assert_eq!(status(|s| (s.stop, s.internal) = (Some(Stop::Deadline), 1)), 124);
         assert_eq!(status(|s| (s.internal, s.failed) = (1, 2)), 101);
         assert_eq!(status(|s| (s.failed, s.failed_write) = (2, 1)), 1);
+        assert_eq!(status(|s| (s.failed, s.gates) = (1, vec![gate(Some(false))])), 1);
+        let write_failed = ended(|s| (s.failed, s.failed_write, s.gates) = (1, 1, vec![gate(None)]));
+        assert_eq!(exit_status(&write_failed, Told::default(), false).code(), 5);
         assert_eq!(status(|s| (s.stop, s.failed, s.cancelled) = (Some(Stop::FailFast), 1, 2)), 1);
     }
 

@@ -5,7 +5,7 @@
 //!  whole runs           compare   demo
 //!  the loop                  engine ← signal
 //!  rooms        list → plan  │  schedule  │  runtime ← http  │  report
-//!  pure         record   stats   sanitize   quantity   exit
+//!  pure         record   stats   slo   sanitize   quantity   exit
 //!  words        response · check · request · config · outcome · event
 //! ```
 //!
@@ -35,6 +35,7 @@ pub mod record;
 pub mod exit;
 pub mod sanitize;
 pub mod quantity;
+pub mod slo;
 pub mod stats;
 
 pub mod compare;

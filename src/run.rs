@@ -66,6 +66,7 @@ pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
         allow_empty: config.run.allow_empty,
         deadline: config.limits.deadline,
         verbose: config.output.verbosity >= Verbosity::Verbose || config.output.progress,
+        slo: config.run.slo.clone(),
     };
     let credits = Arc::new(Credits::new());
     let schedule = Schedule::new(&concurrency);

@@ -61,7 +61,12 @@ impl Durations {
     /// in Statistical Packages", 1996, definition 1). Exact up to 10 000 durations, within 0.4 % beyond. `None` when
     /// there was none; `percent` is 1 to 100.
     pub fn percentile(&mut self, percent: u32) -> Option<Duration> {
-        let rank = (self.count() * u64::from(percent.min(100))).div_ceil(100).max(1);
+        self.quantile(percent.saturating_mul(1000))
+    }
+
+    /// The same in parts of 100 000: 99 900 is p99.9.
+    pub fn quantile(&mut self, parts: u32) -> Option<Duration> {
+        let rank = (self.count() * u64::from(parts.min(100_000))).div_ceil(100_000).max(1);
         if self.count() == 0 {
             return None;
         }

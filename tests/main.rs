@@ -27,6 +27,7 @@ mod runtime;
 mod servers;
 mod save;
 mod signals;
+mod slo;
 mod stack;
 mod text;
 mod terms;

@@ -15,9 +15,9 @@ use clap::{ArgAction, CommandFactory, Parser};
 
 use super::address;
 use super::complaint::Typed;
-use super::retry;
 use super::value::{self, ColorChoice, Limit, Modes};
-use crate::config::{ConnectTo, Mode};
+use super::{retry, slo};
+use crate::config::{ConnectTo, Mode, Objective};
 use crate::request::{Method, Resolve, RetryOn, Secret};
 
 /// Columns that `help_text` wraps at; on a terminal clap follows the terminal, up to `MAX_WIDTH`.
@@ -292,6 +292,13 @@ pub(super) struct RunArgs {
     /// Nothing to fetch is exit 0, not 3
     #[arg(long, hide_short_help = true)]
     pub(super) allow_empty: bool,
+    /// Exit 4 when the run was slower, as in 'p95<500ms'
+    ///
+    /// pN, with decimals if you like, or max; total.pN as without it is the whole time of each URL, ttfb.pN that to its
+    /// first byte. < is below, <= and = are at most. Nearest rank over the last try at each URL, failures included;
+    /// exact up to 10000 URLs, within 0.4 % beyond. Several add up.
+    #[arg(long, hide_short_help = true, value_name = "GATE", value_parser = Typed(slo::parse_slo))]
+    pub(super) slo: Vec<Objective>,
 }
 
 #[derive(Debug, clap::Args)]

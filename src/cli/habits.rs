@@ -112,7 +112,7 @@ const HABITS: &[Habit] = &[
         "there is no configuration file: all that counts is on the command line"),
     habit(&["--processes", "--what-if", "--from"],
         "not in this version; --compare runs the same list in every mode"),
-    habit(&["--slo", "--only", "--skip", "--tag", "--shard", "--dry-run", "--base", "--trust-stdin", "--defaults"],
+    habit(&["--only", "--skip", "--tag", "--shard", "--dry-run", "--base", "--trust-stdin", "--defaults"],
         "not in this version"),
 ];
 

@@ -13,6 +13,7 @@ mod operands;
 mod request;
 mod resolve;
 mod retry;
+mod slo;
 #[cfg(test)]
 mod testing;
 mod value;

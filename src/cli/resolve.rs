@@ -24,7 +24,7 @@ pub(super) fn resolve(args: Args, operands: Vec<Operand>, env: &Environment) -> 
         connection: connection(args.connection)?,
         limits: limits(&args.limits),
         retry: retry(args.retry),
-        run: run(&args.run),
+        run: run(args.run),
         output: output(&args.output, args.hidden.silent, env)?,
     })
 }
@@ -113,8 +113,8 @@ fn limits(typed: &LimitsArgs) -> Limits {
     }
 }
 
-fn run(typed: &RunArgs) -> Run {
-    Run { fail_fast: typed.fail_fast, allow_empty: typed.allow_empty }
+fn run(typed: RunArgs) -> Run {
+    Run { fail_fast: typed.fail_fast, allow_empty: typed.allow_empty, slo: typed.slo }
 }
 
 fn output(typed: &OutputArgs, silent: bool, env: &Environment) -> Result<Output, UsageError> {

@@ -80,7 +80,7 @@ fn gather(n: u32, origin: SocketAddr) -> Result<Crowd, String> {
         entries: Some(n.into()),
     };
     // One that fails keeps the gate closed for all.
-    let orders = Orders { fail_fast: true, deadline: None, verbose: false, allow_empty: false };
+    let orders = Orders { fail_fast: true, ..Orders::default() };
     let schedule = Schedule::new(&config.concurrency);
     let credits = Arc::new(Credits::new());
     let Parts { engine, sender, batches, .. } =

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 pub use task::Finished;
 pub use telling::{Batches, Queue};
 
+use crate::config::Objective;
 use crate::event::{Event, Limiters, RunInfo, Stop, Summary, Trace};
 use crate::http::Fetch;
 use crate::list::Credits;
@@ -27,6 +28,7 @@ use crate::record::wall_now;
 use crate::request::{Request, Subject};
 use crate::runtime::{Mailbox, Runtime, Sender, Slot};
 use crate::schedule::{Again, Dice, Moment, Next, Schedule, Waiting};
+use crate::slo::Gates;
 use task::Task;
 use telling::Teller;
 
@@ -50,7 +52,7 @@ pub enum Message {
 }
 
 /// What the loop is told beforehand.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Orders {
     /// The first failure cancels the rest.
     pub fail_fast: bool,
@@ -60,6 +62,8 @@ pub struct Orders {
     pub verbose: bool,
     /// Nothing to fetch is nothing to warn of.
     pub allow_empty: bool,
+    /// What the run's times have to come to.
+    pub slo: Vec<Objective>,
 }
 
 /// The loop's state.
@@ -81,6 +85,7 @@ pub struct Engine {
     /// Entries that the list may still send.
     on_order: usize,
     summary: Summary,
+    gates: Gates,
     /// What held the run back since `held_since`.
     held_by: HeldBy,
     held_since: Instant,
@@ -117,7 +122,7 @@ impl Engine {
         fetch: Arc<dyn Fetch>,
         schedule: Schedule,
         credits: Arc<Credits>,
-        orders: Orders,
+        mut orders: Orders,
         info: RunInfo,
     ) -> Parts {
         let (sender, mailbox) = runtime.mailbox();
@@ -129,11 +134,12 @@ impl Engine {
             schedule,
             dice: Dice::new(RandomState::new().hash_one(0)),
             credits,
+            deadline_at: orders.deadline.map(|deadline| info.started + deadline),
+            gates: Gates::new(std::mem::take(&mut orders.slo)),
             orders,
             mailbox,
             sender: sender.clone(),
             teller,
-            deadline_at: orders.deadline.map(|deadline| info.started + deadline),
             held_since: info.started,
             info,
             free_slots: Vec::new(),
@@ -177,6 +183,8 @@ impl Engine {
         }
         self.summary.wall = self.info.started.elapsed();
         self.summary.measures = self.runtime.measures();
+        // Where nothing had to be fetched, nothing could be too slow.
+        self.summary.gates = if self.summary.taken_up > 0 { self.gates.verdicts() } else { Vec::new() };
         self.teller.tell(Event::RunFinished(std::mem::take(&mut self.summary)));
         self.teller.flush();
     }
@@ -419,6 +427,7 @@ impl Engine {
             summary.failed_write += u64::from(class == Some(Class::Write));
             summary.internal += u64::from(class == Some(Class::Internal));
         }
+        self.gates.add(&outcome);
         let ends_the_run = self.orders.fail_fast && outcome.kind == Kind::Fail;
         self.teller.tell(Event::Finished(Box::new(outcome)));
         if ends_the_run {

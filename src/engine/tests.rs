@@ -157,7 +157,7 @@ impl Run {
             start_interval: None,
             mode: self.mode,
         };
-        let orders = Orders { fail_fast: self.fail_fast, allow_empty: false, deadline: None, verbose: true };
+        let orders = Orders { fail_fast: self.fail_fast, verbose: true, ..Orders::default() };
         let info = RunInfo { started: Instant::now(), ..crate::record::samples::run() };
         let schedule = Schedule::new(&concurrency);
         let credits = Arc::new(Credits::new());

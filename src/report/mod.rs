@@ -15,6 +15,7 @@ use crate::event::Event;
 
 mod failures;
 mod figures;
+mod gates;
 mod held_back;
 mod json;
 mod measures;

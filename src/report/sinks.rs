@@ -6,6 +6,7 @@
 use std::io;
 
 use super::failures::Failures;
+use super::gates::Gates;
 use super::json::Json;
 use super::measures::ProcessMeasures;
 use super::page::Page;
@@ -59,7 +60,8 @@ fn result_tellers(output: &Output) -> Vec<Box<dyn Teller>> {
     tellers
 }
 
-/// In the order in which they speak of the same event: at the end the failures that are left, then the summary.
+/// In the order in which they speak of the same event: at the end the failures that are left, the
+/// gates, then the summary.
 fn remark_tellers(output: &Output, limits: &Concurrency) -> Vec<Box<dyn Teller>> {
     let is_verbose = output.verbosity >= Verbosity::Verbose;
     let mut tellers: Vec<Box<dyn Teller>> = Vec::new();
@@ -68,6 +70,7 @@ fn remark_tellers(output: &Output, limits: &Concurrency) -> Vec<Box<dyn Teller>>
     }
     tellers.push(Box::new(Failures::default()));
     tellers.push(Box::new(Parked { all: is_verbose }));
+    tellers.push(Box::new(Gates { all: output.verbosity >= Verbosity::Normal }));
     if output.verbosity >= Verbosity::Normal {
         tellers.push(Box::new(SummaryLines::new(limits)));
     }

@@ -52,7 +52,7 @@ impl Run {
     pub(crate) fn new(mode: Mode, jobs: u32) -> Run {
         let jobs = if mode == Mode::Sync { 1 } else { jobs };
         let concurrency = Concurrency { mode, jobs, per_host: None, ..Concurrency::default() };
-        let orders = Orders { fail_fast: false, deadline: None, verbose: false, allow_empty: false };
+        let orders = Orders::default();
         Run { concurrency, orders }
     }
 
