@@ -239,6 +239,8 @@ pub struct Run {
     pub allow_empty: bool,
     /// `--slo`: what the times of the run have to come to, in the order given.
     pub slo: Vec<Objective>,
+    /// `--what-if`: numbers of jobs to replay the run with, in order. Defaults to none.
+    pub what_if: Vec<u32>,
 }
 
 /// `--slo`: a limit on one of the run's times by rank.

@@ -137,6 +137,8 @@ pub struct Summary {
     pub gates: Vec<Verdict>,
     /// From the run's start to its last outcome.
     pub wall: Duration,
+    /// What the process had of processors in that time, threads of its own included.
+    pub cpu: Duration,
     /// What the process came to; `None` unless somebody measures it.
     pub measures: Option<Measures>,
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  process     main → run ──────────────────── cli → config
-//!  whole runs           compare   demo
+//!  whole runs           compare   demo   what_if
 //!  the loop                  engine ← signal
 //!  rooms        list → plan  │  schedule  │  runtime ← http  │  report
 //!  pure         record   stats   slo   sanitize   quantity   exit
@@ -40,3 +40,4 @@ pub mod stats;
 
 pub mod compare;
 pub mod demo;
+pub mod what_if;

@@ -23,6 +23,7 @@ use crate::runtime::{Runtime, limits};
 use crate::sanitize::escape;
 use crate::schedule::Schedule;
 use crate::signal;
+use crate::what_if::{self, Gatherer, Seen};
 
 /// Why a run did not begin: exit 2, and the whole text for standard error.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +54,11 @@ pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
     }
     let client = Client::new(config, &runtime).map_err(Refused::because)?;
     let mut sinks = report::sinks(&config.output, &concurrency, patient(streams, &runtime));
+
+    let gatherer = Gatherer::default();
+    if !config.run.what_if.is_empty() {
+        sinks.add_listener(Box::new(gatherer.clone()));
+    }
 
     let info = RunInfo {
         run_id: record::run_id(),
@@ -85,6 +91,12 @@ pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
     .map_err(no_thread)?;
 
     let (summary, told) = report::pump(batches, &mut sinks, |stop: Stop| sender.send(Message::Stop(stop)));
+    if !config.run.what_if.is_empty() {
+        let seen =
+            Seen { began: started, jobs: concurrency.jobs, wall: summary.wall, cpu: Some(summary.cpu) };
+        let answered = what_if::answer(&gatherer.take(), &concurrency, &config.run.what_if, seen);
+        sinks.say(&answered.unwrap_or_else(|why| format!("greenfetch: --what-if: {why}")));
+    }
     Ok(exit_status(&summary, told, config.run.allow_empty))
 }
 

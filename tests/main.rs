@@ -33,4 +33,5 @@ mod text;
 mod terms;
 mod tidy;
 mod tls;
+mod what_if;
 mod workshop;

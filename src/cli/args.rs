@@ -15,7 +15,7 @@ use clap::{ArgAction, CommandFactory, Parser};
 
 use super::address;
 use super::complaint::Typed;
-use super::value::{self, ColorChoice, Limit, Modes};
+use super::value::{self, ColorChoice, Limit, Modes, WhatIf};
 use super::{retry, slo};
 use crate::config::{ConnectTo, Mode, Objective};
 use crate::request::{Method, Resolve, RetryOn, Secret};
@@ -299,6 +299,13 @@ pub(super) struct RunArgs {
     /// exact up to 10000 URLs, within 0.4 % beyond. Several add up.
     #[arg(long, hide_short_help = true, value_name = "GATE", value_parser = Typed(slo::parse_slo))]
     pub(super) slo: Vec<Objective>,
+    /// What the run would take with other --jobs
+    ///
+    /// Numbers of jobs, by commas. After the run its times are replayed without a network, with the limits per host and
+    /// the pace that it had, and the knee is named: where more jobs save little. Nothing is said of a run that was
+    /// bound by the processor.
+    #[arg(long, hide_short_help = true, value_name = "JOBS,...", value_parser = Typed(value::parse_what_if))]
+    pub(super) what_if: Option<WhatIf>,
 }
 
 #[derive(Debug, clap::Args)]

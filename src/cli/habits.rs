@@ -110,7 +110,7 @@ const HABITS: &[Habit] = &[
     // The run.
     habit(&["-K", "--config", "--conf-path", "--disable", "--no-config", "--no-conf"],
         "there is no configuration file: all that counts is on the command line"),
-    habit(&["--processes", "--what-if", "--from"],
+    habit(&["--processes", "--from"],
         "not in this version; --compare runs the same list in every mode"),
     habit(&["--only", "--skip", "--tag", "--shard", "--dry-run", "--base", "--trust-stdin", "--defaults"],
         "not in this version"),

@@ -114,7 +114,12 @@ fn limits(typed: &LimitsArgs) -> Limits {
 }
 
 fn run(typed: RunArgs) -> Run {
-    Run { fail_fast: typed.fail_fast, allow_empty: typed.allow_empty, slo: typed.slo }
+    Run {
+        fail_fast: typed.fail_fast,
+        allow_empty: typed.allow_empty,
+        slo: typed.slo,
+        what_if: typed.what_if.map(|what_if| what_if.0).unwrap_or_default(),
+    }
 }
 
 fn output(typed: &OutputArgs, silent: bool, env: &Environment) -> Result<Output, UsageError> {

@@ -34,6 +34,10 @@ pub(super) fn shown(text: &str) -> String {
     sanitize::escape(&sanitize::mask_userinfo(text)).into_owned()
 }
 
+/// Numbers of jobs, in order.
+#[derive(Debug, Clone)]
+pub(super) struct WhatIf(pub(super) Vec<u32>);
+
 /// The modes of `--compare`, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Modes(pub(super) Vec<Mode>);
@@ -63,6 +67,20 @@ pub(super) fn parse_jobs(text: &str) -> Result<u32, String> {
         Ok(0) => Err("at least 1 URL must be in flight; --sync is 1".to_owned()),
         Ok(jobs) => Ok(jobs),
         Err(_) => Err(no_number(text, "1")),
+    }
+}
+
+/// A list of numbers of jobs is longer than a screen beyond this.
+const MOST_QUESTIONS: usize = 50;
+
+/// `--what-if`: numbers of jobs with commas between them; in order, and each once.
+pub(super) fn parse_what_if(text: &str) -> Result<WhatIf, String> {
+    let mut jobs = text.split(',').map(parse_jobs).collect::<Result<Vec<u32>, String>>()?;
+    jobs.sort_unstable();
+    jobs.dedup();
+    match jobs.len() {
+        0..=MOST_QUESTIONS => Ok(WhatIf(jobs)),
+        n => Err(format!("{n} numbers are too many, {MOST_QUESTIONS} at most")),
     }
 }
 

@@ -89,6 +89,8 @@ pub struct Engine {
     /// What held the run back since `held_since`.
     held_by: HeldBy,
     held_since: Instant,
+    /// What the process had of processors before the run.
+    cpu_before: Duration,
 }
 
 /// Why nothing more was started.
@@ -147,6 +149,7 @@ impl Engine {
             on_order: 0,
             summary: Summary::default(),
             held_by: HeldBy::Nothing,
+            cpu_before: runtime.cpu_time(),
         };
         Parts { engine, sender, batches, queue }
     }
@@ -182,6 +185,7 @@ impl Engine {
             self.teller.tell(Event::Warning("nothing to fetch: the list is empty".to_owned()));
         }
         self.summary.wall = self.info.started.elapsed();
+        self.summary.cpu = self.runtime.cpu_time().saturating_sub(self.cpu_before);
         self.summary.measures = self.runtime.measures();
         // Where nothing had to be fetched, nothing could be too slow.
         self.summary.gates = if self.summary.taken_up > 0 { self.gates.verdicts() } else { Vec::new() };

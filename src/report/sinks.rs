@@ -27,6 +27,8 @@ pub struct Sinks {
     progress: Option<Progress>,
     stdout: Option<Stream>,
     stderr: Option<Stream>,
+    /// Who listens besides; they write nothing.
+    listeners: Vec<Box<dyn Sink>>,
     /// Results go to more than standard output: its end is not that of the run.
     outlives_stdout: bool,
     told: Told,
@@ -48,7 +50,7 @@ pub fn sinks(output: &Output, limits: &Concurrency, streams: Streams) -> Sinks {
     let tellers = remark_tellers(output, limits);
     let stderr = Stream::new(streams.stderr, tellers, remarks, curtain(streams.stderr_is_terminal));
     let outlives_stdout = output.output_dir.is_some();
-    Sinks { progress, stdout: Some(stdout), stderr: Some(stderr), outlives_stdout, told: Told::default() }
+    Sinks { progress, stdout: Some(stdout), stderr: Some(stderr), outlives_stdout, ..Sinks::default() }
 }
 
 fn result_tellers(output: &Output) -> Vec<Box<dyn Teller>> {
@@ -99,6 +101,21 @@ pub fn pump(
 }
 
 impl Sinks {
+    /// Somebody else is told what happens.
+    pub fn add_listener(&mut self, listener: Box<dyn Sink>) {
+        self.listeners.push(listener);
+    }
+
+    /// Something to be said after the run, in whole lines on standard error; with `-qq` nothing is.
+    pub fn say(&mut self, lines: &str) {
+        if let Some(stderr) = &mut self.stderr {
+            stderr.say(lines);
+            if stderr.flush().is_err() {
+                self.stderr = None;
+            }
+        }
+    }
+
     /// A batch, and the run's counts when it was the last one.
     fn tell(&mut self, batch: &[Event]) -> Option<Summary> {
         batch.iter().for_each(|event| self.each(|sink| sink.event(event)));
@@ -118,6 +135,10 @@ impl Sinks {
         }
         if let Some(Err(error)) = self.stdout.as_mut().map(|sink| tell(sink)) {
             self.lose_stdout(&error);
+        }
+        for listener in &mut self.listeners {
+            // There is nothing that they could fail at.
+            let _ = tell(&mut **listener);
         }
         if let Some(Err(_)) = self.stderr.as_mut().map(|sink| tell(sink)) {
             // Nobody is left to be told that.

@@ -36,6 +36,14 @@ impl Stream {
         self.page.push("\n");
     }
 
+    /// Lines that somebody else has composed.
+    pub(super) fn say(&mut self, lines: &str) {
+        for line in lines.lines() {
+            self.page.escaped(line);
+            self.page.push("\n");
+        }
+    }
+
     fn write_out(&mut self) -> io::Result<()> {
         let Stream { out, page, curtain, .. } = self;
         let mut write = || write_patiently(out, page.bytes());

@@ -154,6 +154,11 @@ impl Runtime {
         self.shared.census.measures()
     }
 
+    /// What this process has had of processors, all threads together.
+    pub fn cpu_time(&self) -> std::time::Duration {
+        sys::cpu_time()
+    }
+
     /// A queue into a task, and the task's end of it.
     pub fn mailbox<T: Send>(&self) -> (Sender<T>, Mailbox<T>) {
         mailbox::new(self.lasting_slot())

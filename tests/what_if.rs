@@ -1,0 +1,57 @@
+//! `--what-if`: the run's own times, replayed with other numbers of jobs.
+//!
+//! Knows what is asked and where the answer stands. Refuses to check forecasts against a clock: the schedule's replay is
+//! tested where it is.
+
+use std::time::Duration;
+
+use crate::support::Greenfetch;
+use crate::support::origin::Origin;
+use crate::support::script::{Script, Steps as _};
+
+/// Long enough for the processor to be idle meanwhile.
+fn slow() -> Origin {
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+    Origin::start().script("/slow", Script::nothing().then(head).drip("hello", Duration::from_millis(40)))
+}
+
+#[test]
+fn a_run_says_what_it_would_take_with_other_jobs() {
+    for mode in ["coroutines", "threads"] {
+        let origin = slow();
+        let finished = Greenfetch::new()
+            .args(["--mode", mode, "-j", "2", "--json", "--what-if", "8,1,2"])
+            .list((0..4).map(|_| origin.url("/slow")))
+            .spawn()
+            .finish();
+        assert_eq!(finished.status, Some(0), "{}", finished.story);
+        assert_eq!(finished.stdout.lines().count(), 4, "results alone: {}", finished.story);
+        let (_, told) = finished.stderr.split_once("what if --jobs had been another").expect("an answer");
+        let jobs: Vec<&str> =
+            told.lines().filter_map(|line| line.split_once(" jobs ")).map(|(n, _)| n.trim()).collect();
+        assert_eq!(jobs[..3], ["1", "2", "8"], "{}", finished.story);
+        assert!(
+            told.lines().nth(2).is_some_and(|line| line.ends_with("as in this run")),
+            "{}",
+            finished.story
+        );
+        assert!(told.contains("this run replayed with its 2 jobs: "), "{}", finished.story);
+    }
+}
+
+#[test]
+fn a_run_without_a_url_of_its_own_says_nothing_can_be_replayed() {
+    let finished = Greenfetch::new().args(["--what-if", "1,2"]).list(["mailto:nobody"]).spawn().finish();
+    assert_eq!((finished.status, finished.stdout.as_str()), (Some(1), ""), "{}", finished.story);
+    let told = "greenfetch: --what-if: no URL had its turn, so there is nothing to replay\n";
+    assert!(finished.stderr.ends_with(told), "{}", finished.story);
+}
+
+#[test]
+fn numbers_of_jobs_are_whole_and_at_least_one() {
+    for (typed, why) in [("0", "at least 1"), ("1,x", "'x'"), ("", "''"), ("1,,2", "''")] {
+        let finished = Greenfetch::new().args(["--what-if", typed, "http://127.0.0.1:1/"]).spawn().finish();
+        assert_eq!(finished.status, Some(2), "{}", finished.story);
+        assert!(finished.stderr.contains("--what-if") && finished.stderr.contains(why), "{}", finished.story);
+    }
+}
