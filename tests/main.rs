@@ -17,6 +17,7 @@ mod list;
 mod modes;
 mod name_server;
 mod names;
+mod oracle;
 mod process;
 mod readme;
 mod redirect;

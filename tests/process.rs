@@ -87,6 +87,7 @@ fn few_local_ports_make_a_run_slower_not_worse() {
             let finished = running.finish();
             assert_eq!(finished.status, Some(0), "{}", finished.story);
             assert_eq!(finished.stdout.lines().count(), 100, "{}", finished.story);
+            assert!(origin.most_in_flight() <= 20, "there were more ports than that");
         });
     }
 }
