@@ -3,6 +3,7 @@
 //! Knows values in the groups that `--help` has. Refuses to know how they were typed (`cli`).
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -178,6 +179,34 @@ pub struct ConnectTo {
     pub to_port: Option<u16>,
 }
 
+/// A proxy that speaks HTTP. It prints as host and port, without its credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// Where it is.
+    pub host: Host,
+    /// Its port, from 1.
+    pub port: u16,
+    /// What `Proxy-Authorization` says to it; `None` sends none.
+    pub authorization: Option<Secret>,
+}
+
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// Which URLs go by which proxy: `-x` and `--noproxy`, or the environment where they were not typed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Proxies {
+    /// For http URLs; `None` goes to the server itself.
+    pub http: Option<Proxy>,
+    /// For https URLs.
+    pub https: Option<Proxy>,
+    /// `--noproxy`: hosts that are reached without one, as it was written; may be empty.
+    pub none_for: String,
+}
+
 /// How servers are reached.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Connection {
@@ -188,6 +217,8 @@ pub struct Connection {
     /// `--unix-socket`: all connections are made to this socket, at most [`MOST_SOCKET_PATH_BYTES`] long; `None` uses
     /// the network.
     pub unix_socket: Option<PathBuf>,
+    /// `-x`, `--noproxy`. A Unix socket goes before them.
+    pub proxies: Proxies,
     /// `-4`, `-6`.
     pub family: Family,
     /// `-k`: certificates are not verified.

@@ -5,7 +5,7 @@
 //!  whole runs           compare   demo   what_if
 //!  the loop                  engine ← signal
 //!  rooms        list → plan  │  schedule  │  runtime ← http  │  report
-//!  pure         record   stats   slo   sanitize   quantity   exit
+//!  pure         record   stats   slo   sanitize   quantity   credentials   exit
 //!  words        response · check · request · config · outcome · event
 //! ```
 //!
@@ -36,6 +36,7 @@ pub mod exit;
 pub mod sanitize;
 pub mod quantity;
 pub mod slo;
+pub mod credentials;
 pub mod stats;
 
 pub mod compare;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::config::{Config, HeaderEdit, RequestDefaults};
+use crate::credentials::{basic, basic_of_userinfo};
 use crate::list::Entry;
 use crate::outcome::{Class, Failure, Phase};
 use crate::request::{
@@ -56,7 +57,7 @@ impl Planner {
         let headers_without_user: Arc<[Header]> = own_headers(defaults).into();
         let user = defaults.user.as_ref().filter(|_| !has_own_authorization);
         let headers = match user {
-            Some(user) => with(&headers_without_user, basic(user.expose().as_bytes())),
+            Some(user) => with(&headers_without_user, authorization(basic(user.expose().as_bytes()))),
             None => Arc::clone(&headers_without_user),
         };
         Planner {
@@ -127,8 +128,7 @@ impl Planner {
         if self.has_own_authorization || (user.is_empty() && password.is_empty()) {
             return Arc::clone(&self.headers);
         }
-        let pair = [decode_percent(user), b":".to_vec(), decode_percent(password)].concat();
-        with(&self.headers_without_user, basic(&pair))
+        with(&self.headers_without_user, authorization(basic_of_userinfo(user, password)))
     }
 }
 
@@ -176,49 +176,12 @@ fn with(headers: &[Header], last: Header) -> Arc<[Header]> {
     headers.iter().cloned().chain([last]).collect()
 }
 
-/// RFC 7617 §2: `USER:PASS` in base64.
-fn basic(pair: &[u8]) -> Header {
-    Header { name: AUTHORIZATION.to_owned(), value: Secret::new(format!("Basic {}", encode_base64(pair))) }
-}
-
-/// RFC 4648 §4, with padding.
-fn encode_base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let at = |index: usize| u32::from(three.get(index).copied().unwrap_or(0));
-        let bits = at(0) << 16 | at(1) << 8 | at(2);
-        for index in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * index) & 63) as usize];
-            text.push(if index <= three.len() { letter.into() } else { '=' });
-        }
-    }
-    text
-}
-
-/// RFC 3986 §2.1; what is no `%` and two hex digits stays as it is.
-fn decode_percent(text: &str) -> Vec<u8> {
-    let mut rest = text.as_bytes();
-    let mut decoded = Vec::with_capacity(rest.len());
-    while let Some((&first, after)) = rest.split_first() {
-        let byte = match after {
-            [high, low, ..] if first == b'%' => hex(*high).zip(hex(*low)).map(|(high, low)| high << 4 | low),
-            _ => None,
-        };
-        decoded.push(byte.unwrap_or(first));
-        rest = if byte.is_some() { &after[2..] } else { after };
-    }
-    decoded
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+fn authorization(value: Secret) -> Header {
+    Header { name: AUTHORIZATION.to_owned(), value }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
     use crate::config::{self, Concurrency, Connection, Mode, Output, Run};
     use crate::request::Location;
@@ -403,30 +366,5 @@ mod tests {
         assert!(has(vec![], Some(Secret::new("a:b"))));
         assert!(has(vec![set("cookie", "a=b")], None));
         assert!(!has(vec![set("Accept", "*/*"), set("Cookie", "a=b"), remove("cookie")], None));
-    }
-
-    proptest! {
-        #[test]
-        fn base64_is_that_of_rfc_4648(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
-            let text = encode_base64(&bytes);
-            prop_assert_eq!(text.len(), bytes.len().div_ceil(3) * 4);
-            let letter = |c: char| match c {
-                'A'..='Z' => c as u32 - 65,
-                'a'..='z' => c as u32 - 71,
-                '0'..='9' => c as u32 + 4,
-                '+' => 62,
-                _ => 63,
-            };
-            let bits: String = text.trim_end_matches('=').chars().map(|c| format!("{:06b}", letter(c))).collect();
-            let expected: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
-            prop_assert_eq!(&bits[..expected.len()], expected);
-        }
-
-        #[test]
-        fn percent_decoding_takes_any_text(text in ".{0,20}") {
-            let encoded: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
-            prop_assert_eq!(decode_percent(&encoded), text.as_bytes());
-            let _ = decode_percent(&text);
-        }
     }
 }

@@ -19,6 +19,7 @@ mod name_server;
 mod names;
 mod oracle;
 mod process;
+mod proxy;
 mod readme;
 mod redirect;
 mod regression;

@@ -84,9 +84,21 @@ const ROOMS: &[(&str, &[&str])] = &[
 const ABOVE: [&str; 5] = ["engine", "run", "compare", "demo", "signal"];
 
 /// What is plain data or computes on it, and so names no room at all.
-const BELOW: [&str; 13] = [
-    "response", "check", "request", "config", "outcome", "event", "stats", "slo", "sanitize", "quantity",
-    "exit", "record", "lib",
+const BELOW: [&str; 14] = [
+    "response",
+    "check",
+    "request",
+    "config",
+    "outcome",
+    "event",
+    "stats",
+    "slo",
+    "sanitize",
+    "quantity",
+    "credentials",
+    "exit",
+    "record",
+    "lib",
 ];
 
 /// The longest a file may be, in lines.

@@ -15,6 +15,7 @@ use clap::{ArgAction, CommandFactory, Parser};
 
 use super::address;
 use super::complaint::Typed;
+use super::proxy::{self, Chosen};
 use super::value::{self, ColorChoice, Limit, Modes, WhatIf};
 use super::{retry, slo};
 use crate::config::{ConnectTo, Mode, Objective};
@@ -199,6 +200,20 @@ pub(super) struct ConnectionArgs {
     #[arg(long, value_name = "HOST1:PORT1:HOST2:PORT2", allow_hyphen_values = true, hide_short_help = true)]
     #[arg(value_parser = Typed(address::parse_connect_to))]
     pub(super) connect_to: Vec<ConnectTo>,
+    /// HTTP proxy, as [http://][USER:PASS@]HOST[:PORT]
+    ///
+    /// http URLs are asked of it, https goes through a tunnel that it opens. PORT is 1080 if it is left out. Without -x,
+    /// the environment counts as for curl: http_proxy (in lower case only), https_proxy and all_proxy, whose names in
+    /// lower case go before HTTPS_PROXY and ALL_PROXY. -x '' uses none. demo asks the environment for none.
+    #[arg(short = 'x', long, value_name = "PROXY", hide_short_help = true)]
+    #[arg(value_parser = Typed(proxy::parse_proxy))]
+    pub(super) proxy: Option<Chosen>,
+    /// Hosts that are reached without a proxy
+    ///
+    /// Separated by commas: names, which hold for all below them too, addresses, and blocks such as 10.0.0.0/8; * alone
+    /// is all. Without it, no_proxy or NO_PROXY counts.
+    #[arg(long, value_name = "LIST", value_parser = Typed(value::parse_text), hide_short_help = true)]
+    pub(super) noproxy: Option<String>,
     /// A socket to connect to in place of the network
     ///
     /// All connections are made to it; the request stays that of the URL.

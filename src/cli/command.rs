@@ -67,11 +67,16 @@ fn command(args: Args, matches: &ArgMatches, env: &Environment) -> Result<Comman
 fn demo(args: Args, matches: &ArgMatches, env: &Environment) -> Result<DemoCommand, UsageError> {
     no_operand_after_demo(&args)?;
     let wanted = compare::wanted(&args, matches)?;
-    let config = resolve(args, Vec::new(), env)?;
-    match wanted {
-        None => Ok(DemoCommand::Fetch(Box::new(config))),
-        Some(wanted) => Ok(DemoCommand::Compare(Box::new(wanted.of(config)?))),
+    let has_own_proxy = args.connection.proxy.is_some();
+    // Its origin is on this machine and works without a network: no proxy that is set for other things is asked.
+    let others = |name: &str| (env.variable)(name).filter(|_| !name.to_ascii_lowercase().ends_with("_proxy"));
+    let config = resolve(args, Vec::new(), &Environment { variable: &others, ..*env })?;
+    let Some(wanted) = wanted else { return Ok(DemoCommand::Fetch(Box::new(config))) };
+    let mut comparison = wanted.of(config)?;
+    if !has_own_proxy {
+        comparison.passed_on.push("--proxy=".into());
     }
+    Ok(DemoCommand::Compare(Box::new(comparison)))
 }
 
 /// An option by which `demo` is no run.
@@ -267,7 +272,7 @@ mod tests {
             (&["-i", "urls.txt"], "-i: a list is an operand"),
             (&["-#"], "-#: leave it out"),
             (&["-0"], "-0: HTTP/1.1 is all there is"),
-            (&["--proxy=http://u:secret@h"], "--proxy: proxies are not in this version"),
+            (&["--proxy-user=u:secret"], "--proxy-user: write -x http://USER:PASS@HOST:PORT"),
             (&["--json={}"], "--json: prints records and takes no value"),
             (&["--json", "{\"a\":1}"], "--json: prints records and takes no value"),
         ];

@@ -10,6 +10,7 @@ mod compare;
 mod complaint;
 mod habits;
 mod operands;
+mod proxy;
 mod request;
 mod resolve;
 mod retry;

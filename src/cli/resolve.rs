@@ -6,13 +6,14 @@ use std::path::Path;
 
 use super::args::{Args, ConcurrencyArgs, ConnectionArgs, LimitsArgs, OutputArgs, RunArgs};
 use super::operands::{check_readable, shown_path};
+use super::proxy::{Chosen, proxies};
 use super::request::request;
 use super::retry::retry;
 use super::value::{ColorChoice, Limit};
 use super::{Environment, UsageError};
 use crate::config::{
     Concurrency, Config, Connection, Family, Limits, MEASURES_VARIABLE, MOST_SOCKET_PATH_BYTES, Mode,
-    Operand, Output, Run, Verbosity,
+    Operand, Output, Proxies, Run, Verbosity,
 };
 
 /// What was typed means this, or cannot be meant.
@@ -21,7 +22,7 @@ pub(super) fn resolve(args: Args, operands: Vec<Operand>, env: &Environment) -> 
         operands,
         concurrency: concurrency(&args.concurrency)?,
         request: request(args.request)?,
-        connection: connection(args.connection)?,
+        connection: connection(args.connection, env)?,
         limits: limits(&args.limits),
         retry: retry(args.retry),
         run: run(args.run),
@@ -60,7 +61,7 @@ fn mode(typed: &ConcurrencyArgs) -> Result<Mode, UsageError> {
     }
 }
 
-fn connection(typed: ConnectionArgs) -> Result<Connection, UsageError> {
+fn connection(typed: ConnectionArgs, env: &Environment) -> Result<Connection, UsageError> {
     let family = match (typed.ipv4, typed.ipv6) {
         (true, true) => {
             return Err(UsageError("-4 and -6 contradict: without them both are used".to_owned()));
@@ -79,7 +80,16 @@ fn connection(typed: ConnectionArgs) -> Result<Connection, UsageError> {
     if let Some(path) = &typed.unix_socket {
         check_socket_path(path).map_err(|why| UsageError::option("--unix-socket", why))?;
     }
+    let proxies = match &typed.unix_socket {
+        Some(_) if matches!(typed.proxy, Some(Chosen(Some(_)))) => {
+            return Err(UsageError("--unix-socket and --proxy contradict: leave one out".to_owned()));
+        }
+        // curl: a socket goes before any proxy of the environment.
+        Some(_) => Proxies::default(),
+        None => proxies(typed.proxy, typed.noproxy, env)?,
+    };
     Ok(Connection {
+        proxies,
         resolve: typed.resolve,
         connect_to: typed.connect_to,
         unix_socket: typed.unix_socket,

@@ -10,7 +10,11 @@ use super::connection::{Connection, Deadline};
 use super::error::{self, Limit};
 use super::exchange::Exchange;
 use super::resolver::Resolution;
-use crate::outcome::{Failure, Phase};
+use super::route::Way;
+use super::tunnel::Tunnel;
+use super::wire;
+use crate::config::Proxy;
+use crate::outcome::{Class, Failure, Phase};
 use crate::runtime::Wake;
 
 impl Exchange<'_> {
@@ -25,7 +29,7 @@ impl Exchange<'_> {
         Some(connection)
     }
 
-    /// Names, connect, TLS, in this order, each with its phase.
+    /// Names, connect, the tunnel of a proxy, TLS, in this order, each with its phase.
     pub(super) fn connect(&mut self) -> Result<Connection, Failure> {
         let limit = self.request.limits.connect_timeout;
         let connecting = Deadline {
@@ -33,10 +37,15 @@ impl Exchange<'_> {
             limit: Limit::Connect(limit.unwrap_or_default()),
         };
         let deadline = self.total.earlier(connecting);
-        let mut connection = self.open(deadline)?;
+        let client = self.client;
+        let way = client.routes.way(self.url());
+        let mut connection = self.open(way, deadline)?;
         connection.used = 1;
         self.response.num_connects += 1;
         self.response.remote = connection.remote;
+        if let Way::Tunnel(proxy) = way {
+            self.dig(proxy, &mut connection, deadline)?;
+        }
         let is_tls = self.url().scheme() == "https";
         self.watch.connected(if is_tls { Phase::Tls } else { Phase::Send });
         if is_tls {
@@ -49,20 +58,33 @@ impl Exchange<'_> {
         Ok(connection)
     }
 
-    fn open(&mut self, deadline: Deadline) -> Result<Connection, Failure> {
-        if let Some(path) = self.client.routes.socket() {
+    fn open(&mut self, way: Way<'_>, deadline: Deadline) -> Result<Connection, Failure> {
+        if let Way::Socket(path) = way {
             self.watch.resolved();
             return Connection::open_local(path, deadline, self.slot);
         }
-        let addrs = self.resolve(deadline)?;
+        let addrs = self.resolve(deadline).map_err(|failure| match (way.proxy(), failure.class) {
+            (Some(proxy), Class::Dns) => {
+                Failure { message: format!("proxy {proxy}: {}", failure.message), ..failure }
+            }
+            _ => failure,
+        })?;
         self.watch.resolved();
-        Connection::open(&addrs, deadline, self.slot, || self.client.pool.clear())
+        let opened = Connection::open(&addrs, deadline, self.slot, || self.client.pool.clear());
+        opened.map_err(|error| error::no_connection(error, deadline.limit, way.proxy().is_some()))
+    }
+
+    fn dig(&self, proxy: &Proxy, connection: &mut Connection, deadline: Deadline) -> Result<(), Failure> {
+        let Some((host, port)) = self.client.routes.server(self.url()) else { return Err(no_place()) };
+        let log = |mark: char, head: &[u8]| {
+            wire::log(self.tracer.as_ref().filter(|_| self.client.logs_wire), mark, head);
+        };
+        let user_agent = &self.client.user_agent;
+        Tunnel { proxy, host, port, user_agent, deadline, slot: self.slot, log: &log }.open(connection)
     }
 
     fn resolve(&mut self, deadline: Deadline) -> Result<Vec<SocketAddr>, Failure> {
-        let Some((host, port)) = self.client.routes.server(self.url()) else {
-            return Err(error::internal(Phase::Dns, "a URL without host or port came this far"));
-        };
+        let Some((host, port)) = self.client.routes.next(self.url()) else { return Err(no_place()) };
         if let Resolution::Known(addrs) = self.client.resolver.known(&host, port, &self.request.resolve)? {
             return Ok(addrs);
         }
@@ -85,6 +107,10 @@ impl Exchange<'_> {
             self.response.tls = connection.tls_facts();
         }
     }
+}
+
+fn no_place() -> Failure {
+    error::internal(Phase::Dns, "a URL without host or port came this far")
 }
 
 fn gave_up(wake: Wake, deadline: Deadline, phase: Phase) -> Failure {

@@ -15,7 +15,7 @@ use super::error::{self, Limit};
 use super::{certificate, tls};
 use crate::outcome::{Class, Failure, Phase};
 use crate::response::TlsFacts;
-use crate::runtime::{Slot, Socket, Wake, is_exhaustion};
+use crate::runtime::{ConnectError, Slot, Socket, Wake, is_exhaustion};
 
 /// The next address begins so long after the one before (RFC 8305 §5).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -70,6 +70,10 @@ pub(super) struct Deadline {
 }
 
 impl Deadline {
+    pub(super) fn is_past(self) -> bool {
+        is_past(self.at)
+    }
+
     /// The earlier of two limits that begin now or began before.
     pub(super) fn earlier(self, other: Deadline) -> Deadline {
         match (self.at, other.at) {
@@ -85,13 +89,13 @@ impl Connection {
     /// called and it is tried again until the deadline: slower, not failed.
     ///
     /// # Errors
-    /// `connect`, `timeout` or `cancelled`, with all addresses tried.
+    /// What each address said: `error::no_connection` makes a failure of it.
     pub(super) fn open(
         addrs: &[SocketAddr],
         deadline: Deadline,
         slot: &Slot,
         mut relieve: impl FnMut(),
-    ) -> Result<Connection, Failure> {
+    ) -> Result<Connection, ConnectError> {
         loop {
             match Socket::connect_any(addrs, STAGGER, slot, deadline.at) {
                 Ok((socket, remote)) => return Ok(Connection::new(socket, Some(remote))),
@@ -99,7 +103,7 @@ impl Connection {
                     relieve();
                     slot.park(Some(Instant::now() + EXHAUSTED));
                 }
-                Err(error) => return Err(error::no_connection(error, deadline.limit)),
+                Err(error) => return Err(error),
             }
         }
     }
@@ -176,6 +180,20 @@ impl Connection {
         };
         self.is_drained = count < buf.len();
         Ok(if count == 0 { Received::End } else { Received::Bytes(count) })
+    }
+
+    /// Takes bytes up to where `end` says that enough have come, and leaves those behind it. Plain connections only.
+    ///
+    /// # Errors
+    /// As `recv`.
+    pub(super) fn recv_up_to(
+        &mut self,
+        buf: &mut [u8],
+        end: impl FnOnce(&[u8]) -> usize,
+    ) -> io::Result<Received> {
+        let shown = self.socket.peek(buf)?;
+        let wanted = end(&buf[..shown]).min(shown);
+        if shown == 0 { Ok(Received::End) } else { self.recv(&mut buf[..wanted]) }
     }
 
     /// Sends all of it, waiting for room.

@@ -47,11 +47,13 @@ pub(super) fn internal(phase: Phase, message: impl Into<String>) -> Failure {
     Failure::new(Class::Internal, phase, message)
 }
 
-/// No address could be connected to.
-pub(super) fn no_connection(error: ConnectError, limit: Limit) -> Failure {
-    let tried: Vec<Tried> =
-        error.tried.iter().map(|(addr, error)| Tried { addr: *addr, message: connect_word(error) }).collect();
-    let list = tried.iter().map(|one| format!("{} {}", one.addr, one.message)).collect::<Vec<_>>().join("; ");
+/// No address could be connected to, of a server or of a proxy.
+pub(super) fn no_connection(error: ConnectError, limit: Limit, is_proxy: bool) -> Failure {
+    let (before, after) = if is_proxy { ("proxy ", " (proxy)") } else { ("", "") };
+    let words = error.tried.iter().map(|(addr, error)| (*addr, connect_word(error)));
+    let list: Vec<_> = words.clone().map(|(addr, word)| format!("{before}{addr} {word}")).collect();
+    let list = list.join("; ");
+    let tried = words.map(|(addr, word)| Tried { addr, message: format!("{word}{after}") }).collect();
     let failure = match (error.wake, error.exhausted) {
         (Wake::Stopped, _) => cancelled(Phase::Connect),
         (Wake::Late, _) => {
@@ -184,7 +186,7 @@ mod tests {
         let refused = |addr: &str| (addr.parse().unwrap(), io::ErrorKind::ConnectionRefused.into());
         let tried = vec![refused("10.0.0.1:443"), refused("[::1]:443")];
         let error = ConnectError { tried, wake: Wake::Woken, exhausted: None };
-        let failure = no_connection(error, Limit::Total(Duration::from_secs(1)));
+        let failure = no_connection(error, Limit::Total(Duration::from_secs(1)), false);
         assert_eq!(failure.to_string(), "connect (connect): 10.0.0.1:443 refused; [::1]:443 refused");
         assert_eq!(failure.tried.len(), 2);
     }

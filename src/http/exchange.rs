@@ -15,24 +15,28 @@ use super::connection::{Connection, Deadline};
 use super::decode::{self, Coding, Turns};
 use super::error::{self, Limit};
 use super::head::{Framing, Head};
+use super::route::Way;
 use super::save::Saving;
 use super::stopwatch::Stopwatch;
 use super::transport::{self, Home};
 use super::wire::{Terms, TimeLimits, Wire};
 use super::writer::Writer;
 use super::{Client, Tracer, note_hop, plain, redirect, route};
+use crate::config::Proxy;
 use crate::event::Trace;
 use crate::outcome::{Class, Failure, Phase};
 use crate::request::{Header, Method, Request};
 use crate::response::Response;
 use crate::runtime::Slot;
 
+const PROXY_AUTHORIZATION: &str = "Proxy-Authorization";
+
 /// One attempt under way.
 pub(super) struct Exchange<'a> {
     pub(super) client: &'a Client,
     pub(super) request: &'a Request,
     pub(super) slot: &'a Arc<Slot>,
-    tracer: &'a Tracer,
+    pub(super) tracer: &'a Tracer,
     pub(super) watch: &'a mut Stopwatch,
     pub(super) response: &'a mut Response,
     /// The URL of this hop; `None` for the first, whose URL is the request's.
@@ -100,6 +104,11 @@ impl<'a> Exchange<'a> {
         self.client.routes.key(self.url(), self.request)
     }
 
+    /// How this hop's server is reached.
+    fn way(&self) -> Way<'a> {
+        self.client.routes.way(self.url())
+    }
+
     fn writer(&self) -> &'a Writer {
         if self.request.compressed { &self.client.compressed } else { &self.client.plain }
     }
@@ -114,11 +123,12 @@ impl<'a> Exchange<'a> {
         };
         self.log(|| {
             let how = if connection.used > 1 { "Re-using the connection to" } else { "Connected to" };
-            match (connection.remote, self.client.routes.socket()) {
-                (None, Some(path)) => format!("* {how} {}", path.display()),
-                (remote, _) => {
-                    format!("* {how} {}", remote.map_or_else(String::new, |addr| addr.to_string()))
-                }
+            let remote = connection.remote.map_or_else(String::new, |addr| addr.to_string());
+            match self.way() {
+                Way::Direct => format!("* {how} {remote}"),
+                Way::Socket(path) => format!("* {how} {}", path.display()),
+                Way::Forward(_) => format!("* {how} the proxy at {remote}"),
+                Way::Tunnel(_) => format!("* {how} the server, through a tunnel of the proxy at {remote}"),
             }
         });
         let was_used = connection.used > 1;
@@ -165,6 +175,7 @@ impl<'a> Exchange<'a> {
             },
             is_head: self.method == Method::HEAD,
             wants_coding: self.request.compressed,
+            absolute: matches!(self.way(), Way::Forward(_)).then(|| route::origin(self.url()).into()),
             tracer: self.tracer.clone(),
             logs_wire: self.client.logs_wire,
         };
@@ -177,6 +188,7 @@ impl<'a> Exchange<'a> {
             && self.request.body.is_none()
             && !self.has_left_origin
             && !self.client.logs_wire
+            && !matches!(self.way(), Way::Forward(_))
             && plain::is_plain_path(path(self.url()))
     }
 
@@ -275,6 +287,11 @@ impl<'a> Exchange<'a> {
         let mut builder = http::Request::builder().method(self.method.as_str()).uri(uri);
         for header in self.request.headers.iter().filter(|header| self.may_send(header)) {
             builder = builder.header(header.name.as_str(), header.value.expose());
+        }
+        if let Way::Forward(Proxy { authorization: Some(value), .. }) = self.way()
+            && !self.request.headers.iter().any(|header| self.may_send(header) && is_for_proxy(header))
+        {
+            builder = builder.header(PROXY_AUTHORIZATION, value.expose());
         }
         builder.body(()).map_err(|error| error::from_ureq(&ureq::Error::Http(error), Phase::Send))
     }
@@ -416,6 +433,11 @@ fn codings(head: &Head) -> Result<Vec<Coding>, Failure> {
         Some(header) if head.framing != Framing::NoBody => decode::codings(header),
         _ => Ok(Vec::new()),
     }
+}
+
+/// What the user says to a proxy goes before what its URL says.
+fn is_for_proxy(header: &Header) -> bool {
+    header.name.eq_ignore_ascii_case(PROXY_AUTHORIZATION)
 }
 
 /// What a request line has: path and query.

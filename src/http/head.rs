@@ -68,6 +68,8 @@ pub(super) struct Asked {
     pub(super) wants_coding: bool,
     /// All headers are wanted in the record.
     pub(super) wants_headers: bool,
+    /// The request was a CONNECT: no body follows, whatever the head says of one (RFC 9110 §9.3.6).
+    pub(super) is_connect: bool,
 }
 
 /// Looks for a head at the start of `bytes`; `from` says how many of them were looked at before in vain.
@@ -142,7 +144,7 @@ fn judge(response: &httparse::Response<'_, '_>, len: usize, asked: Asked) -> Res
     let version = if response.version == Some(0) { HttpVersion::Http10 } else { HttpVersion::Http11 };
     let headers: &[httparse::Header<'_>] = response.headers;
     let has_body = !asked.is_head && status >= 200 && !matches!(status, 204 | 304);
-    let framing = if status < 200 { Framing::NoBody } else { framing(headers, version)? };
+    let framing = if status < 200 || asked.is_connect { Framing::NoBody } else { framing(headers, version)? };
     let content_type = values(headers, "content-type").last().map(lossy);
     Ok(Head {
         status,
@@ -251,7 +253,7 @@ fn invalid(error: httparse::Error) -> Failure {
 mod tests {
     use super::*;
 
-    const GET: Asked = Asked { is_head: false, wants_coding: false, wants_headers: false };
+    const GET: Asked = Asked { is_head: false, wants_coding: false, wants_headers: false, is_connect: false };
 
     fn framed(head: &str) -> Result<Framing, Class> {
         match look(head.as_bytes(), 0, GET) {

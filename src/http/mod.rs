@@ -13,6 +13,7 @@ mod decode;
 mod error;
 mod exchange;
 mod head;
+mod noproxy;
 mod plain;
 mod pool;
 mod reading;
@@ -23,6 +24,7 @@ mod save;
 mod stopwatch;
 mod tls;
 mod transport;
+mod tunnel;
 mod wire;
 mod writer;
 
@@ -62,6 +64,8 @@ pub struct Client {
     tls: tls::Tls,
     /// `--output-dir`.
     folder: Option<save::Folder>,
+    /// What proxies are told in a CONNECT; may be empty.
+    user_agent: String,
     logs_wire: bool,
     /// A record will ask for what takes time to find out: our end of a connection, what a certificate says.
     wants_details: bool,
@@ -87,6 +91,7 @@ impl Client {
                 .as_deref()
                 .map(|dir| save::Folder::open(dir, runtime))
                 .transpose()?,
+            user_agent: config.request.user_agent.clone(),
             logs_wire: config.output.verbosity >= crate::config::Verbosity::Wire,
             wants_details: config.output.json,
         })

@@ -16,7 +16,7 @@ use crate::outcome::{Class, Failure, Phase};
 const MOST_LOGGED: usize = 4 << 10;
 
 /// 1xx heads before the answer that are skipped; a server that sends more never answers.
-const MOST_INTERIM: u32 = 32;
+pub(super) const MOST_INTERIM: u32 = 32;
 
 /// What the next bytes are.
 pub(super) enum Reading {

@@ -1,7 +1,7 @@
 //! Where a hop's connection leads, and what tells connections apart: two requests share one only if nothing that made
 //! it would differ for the other.
 //!
-//! Knows `--connect-to`, `--unix-socket`, and the terms of a request that go into a connection. Refuses to connect
+//! Knows `--connect-to`, `--unix-socket`, proxies, and the terms of a request that go into a connection. Refuses to connect
 //! (`connect`) and to keep what was connected (`pool`).
 
 use std::borrow::Cow;
@@ -10,24 +10,72 @@ use std::path::{Path, PathBuf};
 
 use url::{Host, Position, Url};
 
-use super::resolver;
-use crate::config::{self, ConnectTo};
+use super::{noproxy, resolver};
+use crate::config::{self, ConnectTo, Proxies, Proxy};
 use crate::request::Request;
 
 /// What the command line says of ways to servers.
 pub(super) struct Routes {
     socket: Option<PathBuf>,
     connect_to: Vec<ConnectTo>,
+    proxies: Proxies,
+}
+
+/// How a URL's server is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way<'r> {
+    /// By the network.
+    Direct,
+    /// By this socket.
+    Socket(&'r Path),
+    /// By a proxy, which is asked for the URL itself.
+    Forward(&'r Proxy),
+    /// Through a tunnel that a proxy opens.
+    Tunnel(&'r Proxy),
+}
+
+impl<'r> Way<'r> {
+    /// The proxy that connections are made to.
+    pub(super) fn proxy(self) -> Option<&'r Proxy> {
+        match self {
+            Way::Forward(proxy) | Way::Tunnel(proxy) => Some(proxy),
+            Way::Direct | Way::Socket(_) => None,
+        }
+    }
 }
 
 impl Routes {
     pub(super) fn new(connection: &config::Connection) -> Routes {
-        Routes { socket: connection.unix_socket.clone(), connect_to: connection.connect_to.clone() }
+        Routes {
+            socket: connection.unix_socket.clone(),
+            connect_to: connection.connect_to.clone(),
+            proxies: connection.proxies.clone(),
+        }
     }
 
-    /// The socket that all connections are made to; `None` uses the network.
-    pub(super) fn socket(&self) -> Option<&Path> {
-        self.socket.as_deref()
+    /// How a URL's server is reached. Each hop has its own way.
+    pub(super) fn way(&self, url: &Url) -> Way<'_> {
+        if let Some(path) = &self.socket {
+            return Way::Socket(path);
+        }
+        let is_https = url.scheme() == "https";
+        let proxy = if is_https { &self.proxies.https } else { &self.proxies.http };
+        let is_exempt = || url.host().is_some_and(|host| noproxy::exempts(&self.proxies.none_for, &host));
+        match proxy {
+            None => Way::Direct,
+            Some(_) if is_exempt() => Way::Direct,
+            // curl: what is to be found elsewhere cannot be asked for by its URL.
+            Some(proxy) if is_https || self.moved(url).is_some() => Way::Tunnel(proxy),
+            Some(proxy) => Way::Forward(proxy),
+        }
+    }
+
+    /// The host and port to connect to for a URL: those of its proxy or of its server. `None` where it has none.
+    pub(super) fn next<'u>(&'u self, url: &'u Url) -> Option<(Host<&'u str>, u16)> {
+        match self.way(url).proxy() {
+            Some(proxy) => Some((borrowed(&proxy.host), proxy.port)),
+            None => self.server(url),
+        }
     }
 
     /// The host and port to connect to for a URL: its own, or what `--connect-to` says. `None` where it has none.
@@ -50,27 +98,33 @@ impl Routes {
     /// The key under which connections for a URL are kept: its origin, and behind a blank, which no origin has,
     /// whatever else makes a difference. That is nothing for most, and then it costs nothing.
     pub(super) fn key<'u>(&self, url: &'u Url, request: &Request) -> Cow<'u, str> {
-        let mut key = Cow::Borrowed(origin(url));
+        let way = self.way(url);
+        // A proxy that is asked for URLs is asked for those of all servers over the same connections.
+        let is_forward = matches!(way, Way::Forward(_));
+        let mut key = if is_forward { Cow::Borrowed("") } else { Cow::Borrowed(origin(url)) };
         if request.insecure && url.scheme() == "https" {
             key.to_mut().push_str(" insecure");
         }
-        match &self.socket {
-            // Writing to a text cannot fail.
-            Some(path) => _ = write!(key.to_mut(), " by {}", path.display()),
-            None => self.add_place(&mut key, url, request),
+        // Writing to a text cannot fail.
+        match way {
+            Way::Direct => {}
+            Way::Socket(path) => _ = write!(key.to_mut(), " by {}", path.display()),
+            Way::Forward(proxy) | Way::Tunnel(proxy) => {
+                let secret = proxy.authorization.as_ref().map_or("", |secret| secret.expose());
+                let _ = write!(key.to_mut(), " through {proxy} {secret}");
+            }
+        }
+        if !(self.connect_to.is_empty() && request.resolve.is_empty()) {
+            self.add_place(&mut key, url, request);
         }
         key
     }
 
     fn add_place(&self, key: &mut Cow<'_, str>, url: &Url, request: &Request) {
-        if self.connect_to.is_empty() && request.resolve.is_empty() {
-            return;
-        }
-        let Some((host, port)) = self.server(url) else { return };
-        if self.moved(url).is_some() {
+        if let Some((host, port)) = self.server(url).filter(|_| self.moved(url).is_some()) {
             let _ = write!(key.to_mut(), " to {host}:{port}");
         }
-        if let Host::Domain(name) = host
+        if let Some((Host::Domain(name), port)) = self.next(url)
             && let Some(addrs) = resolver::overridden(&request.resolve, name, port)
         {
             let _ = write!(key.to_mut(), " at {addrs:?}");
@@ -97,7 +151,7 @@ mod tests {
 
     use super::*;
     use crate::config::Connection;
-    use crate::request::Resolve;
+    use crate::request::{Resolve, Secret};
     use crate::schedule::samples::request_with;
 
     fn routes(change: impl FnOnce(&mut Connection)) -> Routes {
@@ -132,6 +186,43 @@ mod tests {
         move |request| request.resolve = Arc::from([entry])
     }
 
+    fn proxy(host: &str, password: &str) -> Option<Proxy> {
+        let authorization = Some(Secret::new(password)).filter(|_| !password.is_empty());
+        Some(Proxy { host: Host::parse(host).unwrap(), port: 3128, authorization })
+    }
+
+    /// One proxy for all but a.test.
+    fn proxied(host: &str, password: &str) -> Routes {
+        let http = proxy(host, password);
+        routes(|all| all.proxies = Proxies { https: http.clone(), http, none_for: "a.test".to_owned() })
+    }
+
+    #[test]
+    fn each_url_has_its_own_way() {
+        let mut routes = proxied("p", "");
+        let way = |routes: &Routes, url: &str| {
+            let url = Url::parse(url).unwrap();
+            let (host, port) = routes.next(&url).unwrap();
+            let name = match routes.way(&url) {
+                Way::Direct => "direct",
+                Way::Socket(_) => "socket",
+                Way::Forward(_) => "forward",
+                Way::Tunnel(_) => "tunnel",
+            };
+            format!("{name} {host}:{port}")
+        };
+        assert_eq!(way(&routes, "http://b.test/"), "forward p:3128");
+        assert_eq!(way(&routes, "http://127.0.0.1:1/"), "forward p:3128");
+        assert_eq!(way(&routes, "https://b.test/"), "tunnel p:3128");
+        assert_eq!(way(&routes, "https://x.a.test/"), "direct x.a.test:443");
+        routes.connect_to = vec![entry("c.test", 0, "d.test", 0)];
+        assert_eq!(way(&routes, "http://c.test/"), "tunnel p:3128");
+        routes.proxies.https = None;
+        assert_eq!(way(&routes, "https://c.test/"), "direct d.test:443");
+        routes.socket = Some("/s".into());
+        assert_eq!(routes.way(&Url::parse("http://b.test/").unwrap()), Way::Socket(Path::new("/s")));
+    }
+
     #[test]
     fn what_makes_no_difference_shares_a_connection() {
         for (url, key) in [
@@ -145,6 +236,8 @@ mod tests {
             assert_eq!(key_of(url, at("a", 1, "10.0.0.1")), key);
         }
         assert_eq!(key_of("http://a/", |request| request.insecure = true), "http://a");
+        let by_proxy = |url: &str| key_by(&proxied("p", "x"), url, |_| {});
+        assert_eq!(by_proxy("http://a/"), by_proxy("http://b:81/"));
     }
 
     #[test]
@@ -156,6 +249,15 @@ mod tests {
             key_of("https://a/", at("a", 443, "10.0.0.1")),
             key_of("https://a/", at("*", 443, "10.0.0.2")),
             key_of("https://a./", at("a", 443, "10.0.0.1")),
+            key_by(&proxied("p", ""), "https://a/", |_| {}),
+            key_by(&proxied("p", ""), "https://b/", |_| {}),
+            key_by(&proxied("p", ""), "https://a/", at("p", 3128, "10.0.0.1")),
+            key_by(&proxied("p", "x"), "https://a/", |_| {}),
+            key_by(&proxied("p", "y"), "https://a/", |_| {}),
+            key_by(&proxied("q", ""), "https://a/", |_| {}),
+            key_by(&proxied("p", ""), "http://a/", |_| {}),
+            key_by(&proxied("p", "x"), "http://a/", |_| {}),
+            key_by(&proxied("q", ""), "http://a/", |_| {}),
             key_by(&routes(|all| all.unix_socket = Some("/s".into())), "https://a/", |_| {}),
             key_by(&routes(|all| all.unix_socket = Some("/t".into())), "https://a/", |_| {}),
             key_by(&routes(|all| all.connect_to = vec![entry("", 0, "b", 0)]), "https://a/", |_| {}),

@@ -3,6 +3,7 @@
 //! Knows how to wait, when to give others a turn, and in what words an exchange failed. Refuses to know redirects, pools
 //! and names; what the bytes mean is told by `reading`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -69,6 +70,8 @@ pub(super) struct Wire {
     empty_sends: u32,
     /// The request was begun.
     pub(super) is_sending: bool,
+    /// What is put before the path of the request line.
+    absolute: Option<Box<str>>,
     /// The request went out without ureq; what ureq writes is swallowed.
     pub(super) is_asked: bool,
     /// Sending failed; the answer may have come before.
@@ -97,6 +100,8 @@ pub(super) struct Terms {
     pub(super) is_head: bool,
     /// The body is to be decoded.
     pub(super) wants_coding: bool,
+    /// Scheme, host and port, where a proxy is asked for the whole URL (RFC 9112 §3.2.2).
+    pub(super) absolute: Option<Box<str>>,
     pub(super) tracer: Tracer,
     pub(super) logs_wire: bool,
 }
@@ -114,7 +119,12 @@ impl Wire {
             slot,
             watch,
             limits: terms.limits,
-            asked: Asked { is_head: terms.is_head, wants_coding: terms.wants_coding, wants_headers: false },
+            asked: Asked {
+                is_head: terms.is_head,
+                wants_coding: terms.wants_coding,
+                wants_headers: false,
+                is_connect: false,
+            },
             tracer: terms.tracer.clone(),
             logs_wire: terms.logs_wire,
             buffers: WireBuffers::new(lender),
@@ -128,6 +138,7 @@ impl Wire {
             size_upload: 0,
             empty_sends: 0,
             is_sending: false,
+            absolute: terms.absolute.clone(),
             is_asked: false,
             send_error: None,
             is_answered: false,
@@ -306,15 +317,19 @@ impl Wire {
                 return Err(error::internal(Phase::Send, "the request promises more body than there is"));
             }
         }
+        let mut written = Cow::Borrowed(self.buffers.sent(amount));
         if self.is_sending {
             self.size_upload += amount as u64;
         } else {
             self.is_sending = true;
             self.watch.sending(self.connection.is_tls());
-            self.log_sent(amount);
+            if let Some(origin) = &self.absolute {
+                written = absolute_form(&written, origin).into();
+            }
+            self.log('>', &written);
         }
-        let bytes = self.buffers.sent(amount);
-        let sent = self.connection.send_all(bytes, &self.slot, self.limits.total_at);
+        let sent = self.connection.send_all(&written, &self.slot, self.limits.total_at);
+        drop(written);
         self.buffers.release_output();
         self.note_sent(sent)
     }
@@ -332,19 +347,27 @@ impl Wire {
         }
     }
 
-    fn log_sent(&self, amount: usize) {
-        self.log('>', self.buffers.sent(amount));
-    }
-
     pub(super) fn log_head(&self, head: &[u8]) {
         self.log('<', head);
     }
 
     fn log(&self, mark: char, head: &[u8]) {
-        let Some(tracer) = self.tracer.as_ref().filter(|_| self.logs_wire) else { return };
+        log(self.tracer.as_ref().filter(|_| self.logs_wire), mark, head);
+    }
+}
+
+/// Tells a head line by line.
+pub(super) fn log(tracer: Option<&Arc<dyn Fn(Trace) + Send + Sync>>, mark: char, head: &[u8]) {
+    if let Some(tracer) = tracer {
         let text = String::from_utf8_lossy(head);
         for line in text.split("\r\n").filter(|line| !line.is_empty()) {
             tracer(Trace::Wire(format!("{mark} {line}")));
         }
     }
+}
+
+/// A head as a proxy wants it: ureq writes `GET /path` for every request that has its own connection.
+fn absolute_form(head: &[u8], origin: &str) -> Vec<u8> {
+    let path = head.iter().position(|byte| *byte == b' ').map_or(0, |blank| blank + 1);
+    [&head[..path], origin.as_bytes(), &head[path..]].concat()
 }

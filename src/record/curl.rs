@@ -9,7 +9,10 @@ use crate::response::Response;
 pub(super) fn exitcode(failure: &Failure, seen: &Response) -> Option<u8> {
     Some(match failure.class {
         Class::Url => 3,
+        Class::Dns if is_of_proxy(failure) => 5,
         Class::Dns => 6,
+        // A refused tunnel, which curl takes for a failure to receive.
+        Class::Connect if is_of_proxy(failure) && failure.tried.is_empty() => 56,
         Class::Connect => 7,
         Class::Tls => tls(&failure.message),
         Class::Timeout => 28,
@@ -22,6 +25,11 @@ pub(super) fn exitcode(failure: &Failure, seen: &Response) -> Option<u8> {
         Class::Write => 23,
         Class::Check | Class::Cancelled | Class::Internal => return None,
     })
+}
+
+/// Whether it is about a proxy, which is then named first.
+fn is_of_proxy(failure: &Failure) -> bool {
+    failure.message.starts_with("proxy ")
 }
 
 /// 60 when the server's certificate was refused, 35 for any other handshake. An alert is the server's refusal of
@@ -37,6 +45,8 @@ fn tls(message: &str) -> u8 {
 fn closed(failure: &Failure, seen: &Response) -> u8 {
     match (failure.phase, seen.status) {
         (Phase::Send, _) => 55,
+        // A tunnel that never opened.
+        (Phase::Connect, _) => 56,
         _ if failure.message.contains("reset") => 56,
         (_, Some(_)) => 18,
         (_, None) if seen.size_header > 0 => 56,
@@ -61,7 +71,10 @@ mod tests {
         for (class, phase, message, seen, number) in [
             (Class::Url, Phase::Queue, "no scheme", &none, Some(3)),
             (Class::Dns, Phase::Dns, "no such name", &none, Some(6)),
+            (Class::Dns, Phase::Dns, "proxy a:1: no such name", &none, Some(5)),
             (Class::Connect, Phase::Connect, "refused", &none, Some(7)),
+            (Class::Connect, Phase::Connect, "proxy a:1: refused a tunnel", &none, Some(56)),
+            (Class::Closed, Phase::Connect, "proxy a:1: ended", &none, Some(56)),
             (Class::Tls, Phase::Tls, "handshake failure", &none, Some(35)),
             (Class::Tls, Phase::Tls, "received fatal alert: CertificateRequired", &none, Some(35)),
             (Class::Tls, Phase::Tls, "invalid peer certificate: UnknownIssuer", &none, Some(60)),

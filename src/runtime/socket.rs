@@ -178,6 +178,17 @@ impl Socket {
         retry_interrupted(|| sys::recv(self.fd(), buf, false))
     }
 
+    /// Shows what has arrived and leaves it to the next `recv`; 0 is the other end's FIN.
+    ///
+    /// # Errors
+    /// As `recv`.
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let count = retry_interrupted(|| sys::recv(self.fd(), buf, true))?;
+        // The selector does not tell of it again.
+        self.saw_readable.store(true, Ordering::Relaxed);
+        Ok(count)
+    }
+
     /// Sends what there is room for.
     ///
     /// # Errors

@@ -1,12 +1,12 @@
-//! What stands between greenfetch and an origin and passes bytes on: a Unix socket.
+//! What stands between greenfetch and an origin and passes bytes on: a Unix socket, and a proxy that really tunnels.
 //!
-//! Knows streams. Refuses to understand what it passes on.
+//! Knows CONNECT, and that every name is the loopback. Refuses to look a name up, and to understand what it passes on.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::origin::Origin;
@@ -33,6 +33,85 @@ impl Drop for LocalDoor {
     fn drop(&mut self) {
         sys::stop_listening(&*self.0);
     }
+}
+
+/// A proxy. CONNECT opens a tunnel to the port asked for, on the loopback whatever the host; everything else goes to an
+/// origin as it came, whose scripts have whole URLs for paths.
+pub(crate) struct Proxy {
+    listener: Arc<TcpListener>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    /// Listens on a free port of 127.0.0.1.
+    pub(crate) fn before(origin: &Origin) -> Proxy {
+        Proxy::answering(origin, "HTTP/1.1 200 Connection established\r\n\r\n", false)
+    }
+
+    /// The same with an answer of its own to CONNECT, at once or byte by byte.
+    pub(crate) fn answering(origin: &Origin, answer: &'static str, in_pieces: bool) -> Proxy {
+        let listener = Arc::new(TcpListener::bind(("127.0.0.1", 0)).expect("a free port"));
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (theirs, noted, others) = (listener.clone(), asked.clone(), origin.addr());
+        thread::spawn(move || {
+            while let Ok((stream, _)) = theirs.accept() {
+                let noted = noted.clone();
+                thread::spawn(move || serve(Arc::new(stream), &noted, others, (answer, in_pieces)));
+            }
+        });
+        Proxy { listener, asked }
+    }
+
+    /// Address and port.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.listener.local_addr().expect("a bound listener has an address")
+    }
+
+    /// The head of every connection's first request, in the order in which they came.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.lock().expect("nobody panics with it").clone()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        sys::stop_listening(&*self.listener);
+    }
+}
+
+fn serve(
+    stream: Arc<TcpStream>,
+    noted: &Mutex<Vec<String>>,
+    others: SocketAddr,
+    (answer, in_pieces): (&str, bool),
+) {
+    let Some(head) = read_head(&stream) else { return };
+    noted.lock().expect("nobody panics with it").push(head.clone());
+    let Some(target) = head.strip_prefix("CONNECT ").and_then(|rest| rest.split(' ').next()) else {
+        relay(stream, head.as_bytes(), others);
+        return;
+    };
+    let port = target.rsplit(':').next().and_then(|port| port.parse().ok()).expect("CONNECT names a port");
+    // Each write is a packet of its own.
+    let _ = stream.set_nodelay(true);
+    for piece in answer.as_bytes().chunks(if in_pieces { 1 } else { answer.len() }) {
+        // A peer that has left is seen by the relay.
+        let _ = (&*stream).write_all(piece);
+    }
+    relay(stream, &[], SocketAddr::from(([127, 0, 0, 1], port)));
+}
+
+/// Byte by byte, so that what stands behind the head stays for the tunnel.
+fn read_head(mut stream: &TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        if stream.read(&mut byte).ok()? == 0 {
+            return None;
+        }
+        head.push(byte[0]);
+    }
+    Some(String::from_utf8_lossy(&head).into_owned())
 }
 
 /// Either kind of stream, shared by the threads that read and write it.
