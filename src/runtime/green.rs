@@ -120,10 +120,18 @@ impl Hub {
 /// Whether a stack is being asked for: may panics in the spawner when there is none, and that is an answer here.
 static SPAWNING: AtomicBool = AtomicBool::new(false);
 
+/// Done when may may be used.
+static SET_UP: Once = Once::new();
+
+/// Whether the caller is a coroutine. May itself is not asked where it was never set up: it would make a context for each
+/// thread that asks and never free it, 200 bytes for every URL in threads mode.
+pub(super) fn is_coroutine() -> bool {
+    SET_UP.is_completed() && may::coroutine::is_coroutine()
+}
+
 fn set_up_may(jobs: u32) -> io::Result<()> {
-    static ONCE: Once = Once::new();
     let mut result = Ok(());
-    ONCE.call_once(|| {
+    SET_UP.call_once(|| {
         // Two processes pinned to one core took twice as long (2026-11), so nobody is pinned.
         may::config().set_workers(1).set_stack_size(STACK_WORDS).set_pool_capacity(1).set_worker_pin(false);
         keep_quiet_about_stacks();

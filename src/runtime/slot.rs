@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use may::coroutine::Coroutine;
 use may::io::WaitIoWaker;
 
-use super::Shared;
+use super::{Shared, green};
 use crate::event::Parked;
 use crate::outcome::Phase;
 use crate::request::Subject;
@@ -85,7 +85,7 @@ impl Slot {
     ///
     /// The wake-up may be spurious, so callers loop over the condition that they wait for.
     pub fn park(&self, until: Option<Instant>) -> Wake {
-        if may::coroutine::is_coroutine() { self.park_coroutine(until) } else { self.park_thread(until) }
+        if green::is_coroutine() { self.park_coroutine(until) } else { self.park_thread(until) }
     }
 
     fn park_coroutine(&self, until: Option<Instant>) -> Wake {
@@ -167,7 +167,7 @@ impl Slot {
     /// processor for long. A bare yield would not do: the worker does not look at its sockets before its queue is empty
     /// (3.0 s against 4 ms for the neighbours, measured 2026-11).
     pub fn yield_through_selector(&self) {
-        if may::coroutine::is_coroutine() {
+        if green::is_coroutine() {
             self.shared.wait_for_turn(self);
         }
     }

@@ -58,11 +58,7 @@ pub struct ConnectError {
 
 impl Watched {
     fn new(fd: OwnedFd) -> io::Result<Watched> {
-        if may::coroutine::is_coroutine() {
-            green::watch(fd).map(Watched::Coroutine)
-        } else {
-            Ok(Watched::Thread(fd))
-        }
+        if green::is_coroutine() { green::watch(fd).map(Watched::Coroutine) } else { Ok(Watched::Thread(fd)) }
     }
 
     fn fd(&self) -> &OwnedFd {
