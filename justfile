@@ -14,6 +14,10 @@ test NAME:
 servers:
     bash .ci/check servers
 
+# A long run over good and bad, in coroutines and threads at the same time: descriptors, threads, memory at its end
+soak MINUTES='10':
+    SOAK_SECONDS=$(({{MINUTES}} * 60)) cargo test --release --test greenfetch soak -- --ignored
+
 # Fetch from a loopback origin of our own: needs no network
 demo *ARGS:
     cargo run --release -- demo {{ARGS}}

@@ -30,6 +30,7 @@ mod servers;
 mod save;
 mod signals;
 mod slo;
+mod soak;
 mod stack;
 mod text;
 mod terms;

@@ -146,6 +146,14 @@ impl Origin {
         self.shared.lock().most_in_flight
     }
 
+    /// Lets go of what it was asked: for a run so long that it would fill the memory.
+    pub(crate) fn forget(&self) {
+        self.shared.change(|state| {
+            state.requests.clear();
+            state.streams.retain(|stream| stream.strong_count() > 0);
+        });
+    }
+
     /// Waits until a path was asked for so often.
     pub(crate) fn wait_for_requests(&self, path: &str, n: usize) {
         self.shared.wait(&format!("{n} requests for {path}"), |state| {
