@@ -268,10 +268,21 @@ pub struct Run {
     pub fail_fast: bool,
     /// `--allow-empty`: nothing to fetch is fine.
     pub allow_empty: bool,
+    /// `--until-pass`: what failed is asked again in rounds; `None` asks once.
+    pub until_pass: Option<UntilPass>,
     /// `--slo`: what the times of the run have to come to, in the order given.
     pub slo: Vec<Objective>,
     /// `--what-if`: numbers of jobs to replay the run with, in order. Defaults to none.
     pub what_if: Vec<u32>,
+}
+
+/// `--until-pass D[,N]`: how long, and how often in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UntilPass {
+    /// Counted from the run's start; no round begins later. `None` is no limit.
+    pub limit: Option<Duration>,
+    /// The rounds in a row that what failed has to pass, at least 1. Defaults to 1.
+    pub in_a_row: u32,
 }
 
 /// `--slo`: a limit on one of the run's times by rank.

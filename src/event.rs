@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::check::Verdict;
 use crate::config::Mode;
-use crate::outcome::{Attempt, Outcome};
+use crate::outcome::{Attempt, Class, Outcome};
 use crate::request::Subject;
 
 /// Something that happened in a run.
@@ -36,6 +36,8 @@ pub enum Event {
     Warning(String),
     /// The table of what is parked where, asked for by SIGUSR1 or written when the deadline struck.
     Parked(Vec<Parked>),
+    /// A round of `--until-pass` has ended and left something to ask again.
+    Round(Round),
     /// The last event of every run.
     RunFinished(Summary),
 }
@@ -63,6 +65,23 @@ pub struct RunInfo {
     pub started_at: SystemTime,
     /// The number of entries, when the list's length is known before the run; `None` for standard input.
     pub entries: Option<u64>,
+}
+
+/// What a round left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Round {
+    /// From 1.
+    pub number: u32,
+    /// Entries that are not settled: they are asked again.
+    pub open: u64,
+    /// All entries of the run.
+    pub entries: u64,
+    /// Why those failed that did, the most frequent first; the others have passed, but not often enough.
+    pub failing: Vec<(Class, u64)>,
+    /// The rounds in a row that each has to pass.
+    pub in_a_row: u32,
+    /// The rest before the next round.
+    pub wait: Duration,
 }
 
 /// One line of the parked table.

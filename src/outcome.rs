@@ -246,6 +246,8 @@ pub struct Outcome {
     pub attempts: Attempts,
     /// What they add up to.
     pub kind: Kind,
+    /// The round of `--until-pass` that these tries belong to, from 1; `None` without.
+    pub round: Option<u32>,
 }
 
 impl Outcome {
@@ -258,7 +260,7 @@ impl Outcome {
             Some(_) if subject.soft => Kind::Soft,
             Some(_) => Kind::Fail,
         };
-        Outcome { subject, attempts, kind }
+        Outcome { subject, attempts, kind, round: None }
     }
 
     /// An entry that failed or was cancelled before it ever had a slot.

@@ -176,7 +176,7 @@ impl Record {
             redirects: seen.redirects.iter().map(RedirectRecord::of).collect(),
             num_retries: tries(outcome).saturating_sub(1) as u64,
             attempts: times::had_slots(outcome).map(AttemptRecord::of).collect(),
-            round: None,
+            round: outcome.round,
             time_queue: times::seconds(outcome.attempts.first().map_or(Duration::ZERO, |a| a.timings.queue)),
             marks: Marks::of(outcome, url.as_ref().is_some_and(|url| url.scheme() == "https")),
             phases: Phases::of(outcome),

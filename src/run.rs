@@ -73,6 +73,7 @@ pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
         deadline: config.limits.deadline,
         verbose: config.output.verbosity >= Verbosity::Verbose || config.output.progress,
         slo: config.run.slo.clone(),
+        until_pass: config.run.until_pass,
     };
     let credits = Arc::new(Credits::new());
     let schedule = Schedule::new(&concurrency);

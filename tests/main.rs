@@ -36,5 +36,6 @@ mod text;
 mod terms;
 mod tidy;
 mod tls;
+mod until_pass;
 mod what_if;
 mod workshop;

@@ -17,8 +17,8 @@ use super::address;
 use super::complaint::Typed;
 use super::proxy::{self, Chosen};
 use super::value::{self, ColorChoice, Limit, Modes, WhatIf};
-use super::{retry, slo};
-use crate::config::{ConnectTo, Mode, Objective};
+use super::{retry, slo, until_pass};
+use crate::config::{ConnectTo, Mode, Objective, UntilPass};
 use crate::request::{Method, Resolve, RetryOn, Secret};
 
 /// Columns that `help_text` wraps at; on a terminal clap follows the terminal, up to `MAX_WIDTH`.
@@ -304,6 +304,15 @@ pub(super) struct RunArgs {
     /// Cancel the rest at the first failure
     #[arg(long, alias = "fail-early")]
     pub(super) fail_fast: bool,
+    /// Go over what failed until it passes or D is over
+    ///
+    /// For a deploy that is still coming up: rounds with short rests between them, a line each on standard error. What
+    /// passes in the first round is settled; what failed there has to pass N rounds in a row [default: 1]. Once D is
+    /// over, counted from the start, no round begins, and what does not pass then has failed with what was last seen. A
+    /// failure that may not be sent again (POST), or a line that is no URL, ends the waiting. -m and --retry count per
+    /// round. Rounds begin when the list has ended; all that is not settled is kept in memory.
+    #[arg(long, hide_short_help = true, value_name = "D[,N]", value_parser = Typed(until_pass::parse_until_pass))]
+    pub(super) until_pass: Option<UntilPass>,
     /// Nothing to fetch is exit 0, not 3
     #[arg(long, hide_short_help = true)]
     pub(super) allow_empty: bool,

@@ -96,7 +96,6 @@ const HABITS: &[Habit] = &[
     habit(&["--waitretry", "--retry-wait"], "write --retry-delay D"),
     habit(&["--retry-connrefused"], "leave it out: --retry tries a refused connection again"),
     habit(&["--retry-all-errors", "--retry-on-http-error"], "write --retry-on LIST, which has statuses and kinds of failure"),
-    habit(&["--until-pass"], "not in this version; --retry N tries each URL again"),
     habit(&["--timeout"], "write -m D (--max-time) for one URL, --connect-timeout D, or --stall D"),
     habit(&["--read-timeout"], "write --stall D"),
     habit(&["--dns-timeout"], "names count in --connect-timeout and -m (--max-time)"),

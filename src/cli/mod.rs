@@ -17,6 +17,7 @@ mod retry;
 mod slo;
 #[cfg(test)]
 mod testing;
+mod until_pass;
 mod value;
 
 use std::ffi::OsString;

@@ -9,6 +9,7 @@ use super::operands::{check_readable, shown_path};
 use super::proxy::{Chosen, proxies};
 use super::request::request;
 use super::retry::retry;
+use super::until_pass;
 use super::value::{ColorChoice, Limit};
 use super::{Environment, UsageError};
 use crate::config::{
@@ -18,7 +19,7 @@ use crate::config::{
 
 /// What was typed means this, or cannot be meant.
 pub(super) fn resolve(args: Args, operands: Vec<Operand>, env: &Environment) -> Result<Config, UsageError> {
-    Ok(Config {
+    let config = Config {
         operands,
         concurrency: concurrency(&args.concurrency)?,
         request: request(args.request)?,
@@ -27,7 +28,9 @@ pub(super) fn resolve(args: Args, operands: Vec<Operand>, env: &Environment) -> 
         retry: retry(args.retry),
         run: run(args.run),
         output: output(&args.output, args.hidden.silent, env)?,
-    })
+    };
+    until_pass::check(&config)?;
+    Ok(config)
 }
 
 fn concurrency(typed: &ConcurrencyArgs) -> Result<Concurrency, UsageError> {
@@ -127,6 +130,7 @@ fn run(typed: RunArgs) -> Run {
     Run {
         fail_fast: typed.fail_fast,
         allow_empty: typed.allow_empty,
+        until_pass: typed.until_pass,
         slo: typed.slo,
         what_if: typed.what_if.map(|what_if| what_if.0).unwrap_or_default(),
     }

@@ -6,6 +6,7 @@
 //!
 //! Knows who is in flight, what was counted, and why a run ends. Refuses to know HTTP, formats and files.
 
+mod again;
 mod task;
 mod telling;
 
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 pub use task::Finished;
 pub use telling::{Batches, Queue};
 
-use crate::config::Objective;
+use crate::config::{Objective, UntilPass};
 use crate::event::{Event, Limiters, RunInfo, Stop, Summary, Trace};
 use crate::http::Fetch;
 use crate::list::Credits;
@@ -27,7 +28,7 @@ use crate::plan::Listed;
 use crate::record::wall_now;
 use crate::request::{Request, Subject};
 use crate::runtime::{Mailbox, Runtime, Sender, Slot};
-use crate::schedule::{Again, Dice, Moment, Next, Schedule, Waiting};
+use crate::schedule::{Dice, Next, Rounds, Schedule, Waiting};
 use crate::slo::Gates;
 use task::Task;
 use telling::Teller;
@@ -64,6 +65,8 @@ pub struct Orders {
     pub allow_empty: bool,
     /// What the run's times have to come to.
     pub slo: Vec<Objective>,
+    /// What failed is asked again in rounds.
+    pub until_pass: Option<UntilPass>,
 }
 
 /// The loop's state.
@@ -86,6 +89,8 @@ pub struct Engine {
     on_order: usize,
     summary: Summary,
     gates: Gates,
+    /// Those of `--until-pass`, until the last one is over.
+    rounds: Option<Rounds>,
     /// What held the run back since `held_since`.
     held_by: HeldBy,
     held_since: Instant,
@@ -138,6 +143,7 @@ impl Engine {
             credits,
             deadline_at: orders.deadline.map(|deadline| info.started + deadline),
             gates: Gates::new(std::mem::take(&mut orders.slo)),
+            rounds: orders.until_pass.map(|until_pass| Rounds::new(&until_pass, info.started)),
             orders,
             mailbox,
             sender: sender.clone(),
@@ -173,12 +179,15 @@ impl Engine {
             let wake_at = self.start_what_may();
             self.order_more();
             let now = Instant::now();
-            let until = [wake_at, self.teller.leaves_at(now), self.deadline_at].into_iter().flatten().min();
+            let round_at = self.rounds.as_ref().and_then(|rounds| rounds.wakes_at(now));
+            let until = [wake_at, round_at, self.teller.leaves_at(now), self.deadline_at];
+            let until = until.into_iter().flatten().min();
             self.mailbox.receive(until, &mut messages);
             self.look_at_the_time();
             for message in messages.drain(..) {
                 self.take(message);
             }
+            self.go_round();
         }
         self.credits.close();
         if self.summary.taken_up == 0 && self.summary.list_ended && !self.orders.allow_empty {
@@ -194,7 +203,8 @@ impl Engine {
     }
 
     fn is_over(&self) -> bool {
-        self.schedule.is_empty() && (self.summary.list_ended || self.summary.stop.is_some())
+        let is_done = self.summary.list_ended && self.rounds.is_none();
+        self.schedule.is_empty() && (is_done || self.summary.stop.is_some())
     }
 
     /// Starts all that may be; says when the next may be, if that is a matter of time.
@@ -209,7 +219,7 @@ impl Engine {
             match self.schedule.next(now) {
                 Next::Start(waiting) => self.start(waiting, now),
                 Next::Late(waiting) => {
-                    self.finish(Outcome::new(Arc::clone(&waiting.request.subject), waiting.earlier));
+                    self.settle(&waiting.request, waiting.earlier);
                 }
                 next => return self.note_next(&next, now),
             }
@@ -274,7 +284,7 @@ impl Engine {
             } else {
                 Duration::ZERO
             },
-            time_left: waiting.time_left(now),
+            time_left: self.time_left(&waiting, now),
         };
         if let Err(error) = self.runtime.spawn(|| task.run()) {
             slot.vacate();
@@ -288,6 +298,11 @@ impl Engine {
         if !waiting.is_first() {
             self.earlier.insert(subject.urlnum, waiting.earlier);
         }
+    }
+
+    fn time_left(&self, waiting: &Waiting, now: Instant) -> Option<Duration> {
+        let of_rounds = self.rounds.as_ref().and_then(|rounds| rounds.time_left(now));
+        [waiting.time_left(now), of_rounds].into_iter().flatten().min()
     }
 
     /// The machine gives no stack or thread for another fetch: what is in flight is what it can do.
@@ -313,7 +328,7 @@ impl Engine {
         attempt.failure = Some(Failure::new(class, phase, message));
         let mut attempts = waiting.earlier;
         attempts.push(Box::new(attempt));
-        self.finish(Outcome::new(Arc::clone(&waiting.request.subject), attempts));
+        self.settle(&waiting.request, attempts);
     }
 
     /// Lets the list bring as many entries as could be started soon.
@@ -360,6 +375,11 @@ impl Engine {
             self.summary.taken_up += 1;
             match entry {
                 Listed::Rejected(subject, failure) => {
+                    if let Some(rounds) = self.rounds.as_mut().filter(|_| !subject.soft) {
+                        rounds.give_up_hope(|| {
+                            format!("{} can never pass ({})", subject.location, failure.class)
+                        });
+                    }
                     self.finish(Outcome::without_a_slot(subject, failure, Duration::ZERO, now));
                 }
                 Listed::Request(request) if self.summary.stop.is_some() => {
@@ -383,42 +403,12 @@ impl Engine {
             attempt.wait_before = attempt.started.saturating_duration_since(before.ended());
         }
         attempts.push(attempt);
-        if let Some(attempts) = self.try_again(&request, attempts) {
-            self.finish(Outcome::new(Arc::clone(&request.subject), attempts));
-        }
-    }
-
-    /// Puts a request to sleep until its next try, and gives its attempts back when there is none.
-    fn try_again(&mut self, request: &Arc<Request>, mut attempts: Attempts) -> Option<Attempts> {
-        let has_failed = attempts.last().is_some_and(|last| last.failure.is_some());
-        if !has_failed || !request.may_be_retried() || self.summary.stop.is_some() {
-            return Some(attempts);
-        }
-        let moment = Moment { now: Instant::now(), date: wall_now(), random: self.dice.throw() };
-        match self.schedule.decide(request, &attempts, &moment) {
-            Again::No => Some(attempts),
-            Again::TooLong => {
-                attempts.last_mut().into_iter().for_each(|last| name_long_wait(last));
-                Some(attempts)
-            }
-            Again::After(wait) => {
-                self.tell_retry(request, &attempts, wait);
-                let waiting = Waiting { request: Arc::clone(request), since: moment.now, earlier: attempts };
-                self.schedule.sleep(waiting, moment.now + wait);
-                None
-            }
-        }
-    }
-
-    fn tell_retry(&mut self, request: &Request, attempts: &[Box<Attempt>], wait: Duration) {
-        if let Some(last) = attempts.last().filter(|_| self.orders.verbose) {
-            let (subject, attempt) = (Arc::clone(&request.subject), last.clone());
-            self.teller.tell(Event::Retrying { subject, attempt, wait });
-        }
+        self.go_on(&request, attempts);
     }
 
     /// Counts an outcome and tells of it: the one place, so that there is exactly one for each entry.
-    fn finish(&mut self, outcome: Outcome) {
+    fn finish(&mut self, mut outcome: Outcome) {
+        outcome.round = outcome.round.or(self.rounds.as_ref().map(Rounds::number));
         let summary = &mut self.summary;
         match outcome.kind {
             Kind::Pass => summary.passed += 1,
@@ -458,6 +448,7 @@ impl Engine {
         for waiting in self.schedule.drain() {
             self.give_up(waiting, now, Class::Cancelled, self.reason());
         }
+        self.stop_rounds(now);
     }
 
     fn reason(&self) -> String {
@@ -473,16 +464,6 @@ impl Engine {
             None => "the run was stopped".to_owned(),
         }
     }
-}
-
-/// A person who asked for retries and sees none should know why.
-fn name_long_wait(attempt: &mut Attempt) {
-    let (Some(failure), Some(asked)) = (attempt.failure.as_mut(), &attempt.response.retry_after) else {
-        return;
-    };
-    failure
-        .message
-        .push_str(&format!("; Retry-After: {asked} is longer than may be waited (--retry-max-time)"));
 }
 
 #[cfg(test)]

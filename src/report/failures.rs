@@ -71,7 +71,11 @@ fn line(outcome: &Outcome, failure: &Failure, page: &mut Page) {
     place(&outcome.subject, page);
     why(failure, outcome.kind, page);
     let tries = count(tries(outcome) as u64, "try", "tries");
-    page.say(format_args!(" ({tries}, {:.2} s)\n", time_total(outcome).as_secs_f64()));
+    page.say(format_args!(" ({tries}, {:.2} s", time_total(outcome).as_secs_f64()));
+    if let Some(round) = outcome.round {
+        page.say(format_args!(", round {round}"));
+    }
+    page.push(")\n");
 }
 
 /// `urls.txt:7: URL: `.

@@ -22,6 +22,7 @@ mod measures;
 mod page;
 mod parked;
 mod progress;
+mod rounds;
 mod sinks;
 mod stream;
 mod summary;

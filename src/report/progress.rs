@@ -83,6 +83,8 @@ impl Sink for Progress {
             Event::Started(subject) => drop(self.in_flight.insert(subject.urlnum)),
             Event::Retrying { subject, .. } => drop(self.in_flight.remove(&subject.urlnum)),
             Event::Finished(outcome) => self.count(outcome),
+            // Those that are to be asked again have told of no end.
+            Event::Round(_) => self.in_flight.clear(),
             // Before anybody else hears of the end, so that the summary has the screen to itself.
             Event::RunFinished(_) => self.bar.finish_and_clear(),
             Event::Trace(..) | Event::Warning(_) | Event::Parked(_) => {}

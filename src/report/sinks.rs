@@ -12,6 +12,7 @@ use super::measures::ProcessMeasures;
 use super::page::Page;
 use super::parked::Parked;
 use super::progress::{Curtain, Progress};
+use super::rounds::Rounds;
 use super::stream::Stream;
 use super::summary::Summary as SummaryLines;
 use super::text::Text;
@@ -70,6 +71,7 @@ fn remark_tellers(output: &Output, limits: &Concurrency) -> Vec<Box<dyn Teller>>
     if is_verbose {
         tellers.push(Box::new(Trace { wire: output.verbosity >= Verbosity::Wire }));
     }
+    tellers.push(Box::new(Rounds));
     tellers.push(Box::new(Failures::default()));
     tellers.push(Box::new(Parked { all: is_verbose }));
     tellers.push(Box::new(Gates { all: output.verbosity >= Verbosity::Normal }));

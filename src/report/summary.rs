@@ -32,6 +32,8 @@ pub(super) struct Summary {
     whole: Durations,
     slowest: Slowest<Arc<Subject>>,
     bytes: u64,
+    /// Some were asked in several rounds, of which only the last is known here: no sum says anything.
+    has_rounds: bool,
 }
 
 impl Summary {
@@ -43,6 +45,7 @@ impl Summary {
             whole: Durations::default(),
             slowest: Slowest::new(SLOWEST),
             bytes: 0,
+            has_rounds: false,
         }
     }
 }
@@ -61,6 +64,7 @@ impl Summary {
     /// What was cancelled or never tried took no time of its own that would say anything.
     fn gather(&mut self, outcome: &Outcome) {
         let last = outcome.last();
+        self.has_rounds |= outcome.round > Some(1);
         self.bytes = self.bytes.saturating_add(last.response.size_delivered);
         if outcome.kind == Kind::Cancelled || tries(outcome) == 0 {
             return;
@@ -75,6 +79,10 @@ impl Summary {
         self.write_counts(counts, page);
         // Of one URL the first line says it all.
         if self.whole.count() < 2 || self.whole.sum().is_zero() {
+            return;
+        }
+        if self.has_rounds {
+            self.write_times(page);
             return;
         }
         self.write_speed(counts.wall, page);
@@ -192,6 +200,17 @@ mod tests {
     fn summary(events: impl IntoIterator<Item = Event>, counts: Counts) -> String {
         let end = Event::RunFinished(counts);
         told(&mut Summary::new(&limits()), false, events.into_iter().chain([end]))
+    }
+
+    #[test]
+    fn after_several_rounds_nothing_is_said_of_speed() {
+        let later = |line| match took(line, 500, 5) {
+            Event::Finished(outcome) => Event::Finished(Box::new(Outcome { round: Some(2), ..*outcome })),
+            event => event,
+        };
+        let text = summary([took(1, 400, 5), later(2)], counts(2, 9_000));
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.lines().nth(1).is_some_and(|line| line.starts_with("p50 ")), "{text}");
     }
 
     #[test]

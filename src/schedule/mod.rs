@@ -7,6 +7,7 @@ mod hosts;
 mod pace;
 mod retry;
 mod retry_after;
+mod rounds;
 #[cfg(test)]
 pub(crate) mod samples;
 
@@ -20,6 +21,7 @@ use crate::request::Request;
 use hosts::Hosts;
 use pace::{Pace, Rests};
 pub use retry::{Again, Dice, Moment};
+pub use rounds::{Course, Rounds};
 
 /// Requests held by their host's limit or asleep that are remembered for each job, so that one slow host does not keep
 /// the list from being read on: the others behind it may start.
