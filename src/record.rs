@@ -19,12 +19,14 @@ use crate::response::Response;
 mod curl;
 mod date;
 mod parts;
+mod schema;
 #[cfg(test)]
 pub(crate) mod samples;
 mod times;
 
 pub use date::rfc3339;
 pub use parts::{AttemptRecord, CheckRecord, ErrorRecord, RedirectRecord, TlsRecord, TriedRecord, cause};
+pub use schema::SCHEMA;
 pub use times::{Marks, Phases, time_total, tries};
 
 /// Within a version fields are only added.

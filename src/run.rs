@@ -157,6 +157,7 @@ pub fn main(argv: impl Iterator<Item = OsString>) -> ExitStatus {
         }
         Ok(Command::Demo(command)) => demo(command, &environment),
         Ok(Command::Help(HelpTopic::ExitCodes)) => Ok(print(TABLE)),
+        Ok(Command::Help(HelpTopic::Schema)) => Ok(print(record::SCHEMA)),
         Ok(Command::Print(text)) => Ok(print(&text)),
         Err(error) => Err(error.to_string()),
     };

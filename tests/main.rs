@@ -26,6 +26,7 @@ mod regression;
 mod retry;
 mod route;
 mod runtime;
+mod schema;
 mod servers;
 mod save;
 mod signals;

@@ -37,7 +37,7 @@ const USAGE: &str = "\
 greenfetch [OPTIONS] [URL|FILE|-]...
        greenfetch demo [OPTIONS]       on a built-in loopback origin
        greenfetch demo --many [N] | --block | --serve [ADDR]
-       greenfetch help [exit-codes]";
+       greenfetch help [exit-codes|schema]";
 
 const TEMPLATE: &str = "{about-with-newline}\n{usage-heading} {usage}\n\n{all-args}{after-help}";
 

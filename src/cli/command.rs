@@ -145,8 +145,12 @@ fn help(topics: &[OsString]) -> Result<Command, UsageError> {
     };
     match &*topic {
         "exit-codes" => Ok(Command::Help(HelpTopic::ExitCodes)),
-        "grammar" | "schema" => Err(UsageError(format!("help {topic}: not in this version"))),
-        _ => Err(UsageError(format!("help: there is no topic '{}', only exit-codes", shown(&topic)))),
+        "schema" => Ok(Command::Help(HelpTopic::Schema)),
+        "grammar" => Err(UsageError(format!("help {topic}: not in this version"))),
+        _ => Err(UsageError(format!(
+            "help: there is no topic '{}', only exit-codes and schema",
+            shown(&topic)
+        ))),
     }
 }
 
@@ -176,7 +180,8 @@ mod tests {
             );
             assert_eq!(complaint(&[word, "x"]), expected);
         }
-        assert!(complaint(&["help", "schema"]).contains("not in this version"));
+        assert!(complaint(&["help", "grammar"]).contains("not in this version"));
+        assert!(matches!(typed(&["help", "schema"]), Ok(Command::Help(HelpTopic::Schema))));
         assert!(complaint(&["help", "\x1b[2J"]).contains("'\\x1b[2J'"));
         assert!(complaint(&["help", "exit-codes", "x"]).contains("one topic"));
     }

@@ -63,6 +63,8 @@ pub enum DemoCommand {
 pub enum HelpTopic {
     /// `help exit-codes`: [`crate::exit::TABLE`].
     ExitCodes,
+    /// `help schema`: [`crate::record::SCHEMA`].
+    Schema,
 }
 
 /// What surrounds the process, as far as a command line depends on it: a value, so that tests can make one up.

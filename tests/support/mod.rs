@@ -10,6 +10,7 @@ pub(crate) mod namespace;
 pub(crate) mod origin;
 pub(crate) mod relay;
 pub(crate) mod running;
+pub(crate) mod schema;
 pub(crate) mod script;
 pub(crate) mod sys;
 pub(crate) mod table;

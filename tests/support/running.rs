@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 
 use tempfile::TempDir;
 
-use super::{LIMIT, sys};
+use super::{LIMIT, schema, sys};
 
 /// A process under test. It is killed when it is dropped or takes too long.
 pub(crate) struct Running {
@@ -182,13 +182,9 @@ impl Running {
         }
         let story = self.story(&status.to_string());
         assert!(!self.late.load(Ordering::SeqCst), "no end after {LIMIT:?}\n{story}");
-        Finished {
-            stdout: String::from_utf8_lossy(&self.seen).into_owned(),
-            stderr: self.stderr.text(),
-            status: status.code(),
-            signal: status.signal(),
-            story,
-        }
+        let stdout = String::from_utf8_lossy(&self.seen).into_owned();
+        schema::judge(&stdout);
+        Finished { stdout, stderr: self.stderr.text(), status: status.code(), signal: status.signal(), story }
     }
 
     fn story(&self, end: &str) -> String {

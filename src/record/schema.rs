@@ -1,0 +1,75 @@
+//! The JSON Schema of the records (draft 2020-12), as `greenfetch help schema` prints it.
+//!
+//! Knows that it has exactly the fields that records have: a test compares them, another validates every record that the
+//! product's tests see. Refuses to validate in the product.
+
+/// The schema of version [`super::SCHEMA_VERSION`]. It leaves fields that it does not know alone, as later versions of
+/// greenfetch may add some.
+pub const SCHEMA: &str = include_str!("schema.json");
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::check::Verdict;
+    use crate::outcome::{Attempt, Class, Failure, Phase, Tried};
+    use crate::record::samples::{outcome, run};
+    use crate::record::{Record, SCHEMA_VERSION};
+    use crate::response::{Hop, TlsFacts};
+
+    /// A record in which every object of the contract's table occurs.
+    fn rich() -> Value {
+        let mut failure = Failure::new(Class::Connect, Phase::Connect, "x");
+        failure.tried.push(Tried { addr: "[::1]:443".parse().unwrap(), message: "refused".to_owned() });
+        let mut outcome = outcome(1, failure);
+        let last: &mut Attempt = &mut outcome.attempts[0];
+        last.response.tls = Some(TlsFacts::default());
+        last.response.redirects = vec![Hop { url: "http://a/".parse().unwrap(), response_code: 302 }];
+        last.verdicts = vec![Verdict { check: "x".into(), expected: "y".into(), actual: None, pass: None }];
+        serde_json::to_value(Record::from_outcome(&outcome, &run())).unwrap()
+    }
+
+    fn keys(object: &Value) -> Vec<&str> {
+        let mut keys: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    #[test]
+    fn it_describes_and_requires_exactly_the_fields_that_records_have() {
+        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+        let record = rich();
+        for (definition, object) in [
+            ("result", &record),
+            ("error", &record["error"]),
+            ("tried", &record["error"]["tried"][0]),
+            ("redirect", &record["redirects"][0]),
+            ("attempt", &record["attempts"][0]),
+            ("check", &record["checks"][0]),
+            ("tls", &record["tls"]),
+        ] {
+            let described = &schema["$defs"][definition];
+            let mut required: Vec<&str> =
+                described["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+            required.sort_unstable();
+            assert_eq!(keys(&described["properties"]), keys(object), "{definition}");
+            assert_eq!(required, keys(object), "{definition}");
+            for (name, field) in described["properties"].as_object().unwrap() {
+                assert!(field["description"].is_string(), "{definition}.{name} is not described");
+            }
+        }
+        let phases = &schema["$defs"]["result"]["properties"]["phases"]["properties"];
+        assert_eq!(keys(phases), keys(&record["phases"]));
+    }
+
+    #[test]
+    fn its_words_are_those_of_the_program() {
+        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+        let phases = &schema["$defs"]["error"]["properties"]["phase"]["enum"];
+        let ours: Vec<&str> = Phase::ALL.iter().map(|phase| phase.as_str()).collect();
+        assert_eq!(*phases, serde_json::json!(ours));
+        let version = &schema["$defs"]["result"]["properties"]["schema_version"]["const"];
+        assert_eq!(*version, serde_json::json!(SCHEMA_VERSION));
+    }
+}
