@@ -338,6 +338,19 @@ pub struct Output {
     pub output_dir: Option<PathBuf>,
     /// Whether the process measures itself, for the comparison that started it: [`MEASURES_VARIABLE`].
     pub measures: bool,
+    /// `--ci`: GitHub Actions reads what is printed; `None` elsewhere. Defaults to what the environment says.
+    pub github: Option<Github>,
     /// Whether the bar is drawn: stderr is a terminal, not CI, no `-q`, no `--no-progress-meter`.
     pub progress: bool,
+}
+
+/// What GitHub Actions says of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Github {
+    /// `GITHUB_WORKSPACE`: the repository's folder; `None` when it is not known.
+    pub workspace: Option<PathBuf>,
+    /// Where the process runs, absolute: what the names of lists are relative to.
+    pub folder: PathBuf,
+    /// `GITHUB_OUTPUT`: the file that the step's outputs are appended to; `None` writes none.
+    pub outputs: Option<PathBuf>,
 }

@@ -18,7 +18,7 @@ use crate::http::Client;
 use crate::list::{self, Credits, Delivery};
 use crate::plan::{Listed, Planner};
 use crate::record;
-use crate::report::{self, Streams};
+use crate::report::{self, Guarded, Streams};
 use crate::runtime::{Runtime, limits};
 use crate::sanitize::escape;
 use crate::schedule::Schedule;
@@ -153,7 +153,8 @@ pub fn main(argv: impl Iterator<Item = OsString>) -> ExitStatus {
             run(&config, streams(&environment)).map_err(|refused| refused.to_string())
         }
         Ok(Command::Compare(comparison)) => {
-            compare::run(&comparison, streams(&environment)).map_err(|refused| refused.to_string())
+            compare::run(&comparison, for_ci(&comparison.config, streams(&environment)))
+                .map_err(|refused| refused.to_string())
         }
         Ok(Command::Demo(command)) => demo(command, &environment),
         Ok(Command::Help(HelpTopic::ExitCodes)) => Ok(print(TABLE)),
@@ -163,7 +164,11 @@ pub fn main(argv: impl Iterator<Item = OsString>) -> ExitStatus {
     };
     done.unwrap_or_else(|message| {
         // Nothing is left to say it to when this fails.
-        let _ = writeln!(io::stderr(), "{message}");
+        let mut stderr: Box<dyn Write + Send> = Box::new(io::stderr());
+        if cli::is_github(&environment) {
+            stderr = Box::new(Guarded::new(stderr, false));
+        }
+        let _ = writeln!(stderr, "{message}").and_then(|()| stderr.flush());
         ExitStatus::Usage
     })
 }
@@ -175,6 +180,11 @@ fn streams(environment: &Environment<'_>) -> Streams {
         stdout_is_terminal: environment.stdout_is_terminal,
         stderr_is_terminal: environment.stderr_is_terminal,
     }
+}
+
+/// A comparison's output as the log of its surroundings takes it.
+fn for_ci(config: &Config, streams: Streams) -> Streams {
+    if config.output.github.is_some() { streams.guarded(config.output.json) } else { streams }
 }
 
 fn print(text: &str) -> ExitStatus {
@@ -207,7 +217,8 @@ fn demo(command: DemoCommand, environment: &Environment<'_>) -> Result<ExitStatu
             let origin = demo_origin()?;
             comparison.config.operands =
                 demo::comparison_list(origin.addr()).into_iter().map(Operand::Url).collect();
-            compare::lesson(&comparison, streams(environment)).map_err(|refused| refused.to_string())
+            compare::lesson(&comparison, for_ci(&comparison.config, streams(environment)))
+                .map_err(|refused| refused.to_string())
         }
     }
 }

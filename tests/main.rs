@@ -2,6 +2,7 @@
 
 mod support;
 
+mod ci;
 mod compare;
 mod connect;
 mod decode;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use clap::{ArgAction, CommandFactory, Parser};
 
 use super::address;
+use super::ci::{self, CiChoice};
 use super::complaint::Typed;
 use super::proxy::{self, Chosen};
 use super::value::{self, ColorChoice, Limit, Modes, WhatIf};
@@ -356,6 +357,12 @@ pub(super) struct OutputArgs {
     /// auto is on a terminal, unless NO_COLOR is set or TERM is dumb; CLICOLOR_FORCE forces it.
     #[arg(long, hide_short_help = true, value_name = "WHEN", value_parser = Typed(value::parse_color))]
     pub(super) color: Option<ColorChoice>,
+    /// auto, github or none: for whose log [default: auto]
+    ///
+    /// For GitHub, which auto sees by GITHUB_ACTIONS: failures are annotations of the list's lines too, the first 8 and
+    /// one that counts the rest; counts are the step's outputs; nothing that came from outside is a command of the log.
+    #[arg(long, hide_short_help = true, value_name = "CI", value_parser = Typed(ci::parse_ci))]
+    pub(super) ci: Option<CiChoice>,
     /// No progress bar
     ///
     /// It is drawn only on a terminal, and never in CI or with -q.

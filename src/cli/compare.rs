@@ -23,7 +23,7 @@ const ABOUT_ONE_RUN: [&str; 2] = ["Run", "Output"];
 const TAKEN_BY_EVERY_RUN: [&str; 1] = ["allow_empty"];
 
 /// The comparison's own: each run gets what it decides.
-const OURS: [&str; 7] = ["compare", "runs", "jobs", "json", "quiet", "color", "no_progress_meter"];
+const OURS: [&str; 8] = ["compare", "runs", "jobs", "json", "quiet", "color", "ci", "no_progress_meter"];
 
 /// Options elsewhere that contradict it.
 const REFUSED: [(&str, &str); 2] = [

@@ -5,6 +5,7 @@
 
 mod address;
 mod args;
+mod ci;
 mod command;
 mod compare;
 mod complaint;
@@ -26,6 +27,7 @@ use std::net::SocketAddr;
 use crate::config::{Comparison, Config};
 
 pub use args::help_text;
+pub use ci::is_github;
 pub use command::parse;
 
 /// What the process was asked to do.

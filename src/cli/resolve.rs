@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use super::args::{Args, ConcurrencyArgs, ConnectionArgs, LimitsArgs, OutputArgs, RunArgs};
+use super::ci::{self, CiChoice};
 use super::operands::{check_readable, shown_path};
 use super::proxy::{Chosen, proxies};
 use super::request::request;
@@ -145,6 +146,7 @@ fn output(typed: &OutputArgs, silent: bool, env: &Environment) -> Result<Output,
         verbosity,
         output_dir: typed.output_dir.clone(),
         measures: is_set(env, MEASURES_VARIABLE),
+        github: ci::github(typed.ci.unwrap_or(CiChoice::Auto), env),
         color: color(typed.color.unwrap_or(ColorChoice::Auto), env),
         progress: bar_is_wanted && env.stderr_is_terminal && !is_ci(env) && !is_dumb(env),
     })

@@ -88,7 +88,9 @@ fn options(comparison: &Comparison, mode: Mode) -> Vec<OsString> {
     let output = &comparison.config.output;
     let color = if output.color { "always" } else { "never" };
     let mut options = comparison.passed_on.clone();
-    options.extend(["--json", "-q", "--color", color, "--mode", mode.as_str()].map(OsString::from));
+    options.extend(
+        ["--json", "-q", "--color", color, "--ci", "none", "--mode", mode.as_str()].map(OsString::from),
+    );
     if mode != Mode::Sync {
         options.extend(
             ["--jobs".to_owned(), comparison.config.concurrency.jobs.to_string()].map(OsString::from),

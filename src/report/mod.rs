@@ -16,6 +16,8 @@ use crate::event::Event;
 mod failures;
 mod figures;
 mod gates;
+mod github;
+mod guard;
 mod held_back;
 mod json;
 mod measures;
@@ -30,6 +32,7 @@ mod text;
 mod trace;
 
 pub use figures::bytes;
+pub use guard::Guarded;
 pub use json::json_line;
 pub use sinks::{Sinks, pump, reason, sinks};
 
@@ -45,6 +48,17 @@ pub struct Streams {
     pub stdout_is_terminal: bool,
     /// The same for stderr.
     pub stderr_is_terminal: bool,
+}
+
+impl Streams {
+    /// The same, with lines that GitHub's log takes for text; what is told in JSON stays that.
+    pub fn guarded(self, is_json: bool) -> Streams {
+        Streams {
+            stdout: Box::new(Guarded::new(self.stdout, is_json)),
+            stderr: Box::new(Guarded::new(self.stderr, false)),
+            ..self
+        }
+    }
 }
 
 /// Turns events into whole lines. What it says of bytes from outside is escaped.

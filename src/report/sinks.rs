@@ -7,6 +7,8 @@ use std::io;
 
 use super::failures::Failures;
 use super::gates::Gates;
+use super::github::{Annotations, StepOutputs};
+use super::guard::Shared;
 use super::json::Json;
 use super::measures::ProcessMeasures;
 use super::page::Page;
@@ -28,6 +30,8 @@ pub struct Sinks {
     progress: Option<Progress>,
     stdout: Option<Stream>,
     stderr: Option<Stream>,
+    /// GitHub's commands: the same output as `stderr`, whose lines cannot be any.
+    commands: Option<Stream>,
     /// Who listens besides; they write nothing.
     listeners: Vec<Box<dyn Sink>>,
     /// Results go to more than standard output: its end is not that of the run.
@@ -36,10 +40,17 @@ pub struct Sinks {
 }
 
 /// The sinks that the command line asks for; with `-qq` none. The limits are what the summary names.
-pub fn sinks(output: &Output, limits: &Concurrency, streams: Streams) -> Sinks {
+pub fn sinks(output: &Output, limits: &Concurrency, mut streams: Streams) -> Sinks {
     if output.verbosity == Verbosity::Silent {
         return Sinks::default();
     }
+    let commands = output.github.as_ref().map(|github| {
+        let shared = Shared::new(std::mem::replace(&mut streams.stderr, Box::new(io::sink())));
+        streams.stderr = Box::new(shared.clone());
+        let tellers: Vec<Box<dyn Teller>> = vec![Box::new(Annotations::new(github.clone()))];
+        Stream::new(Box::new(shared), tellers, Page::new(false), None)
+    });
+    let streams = if commands.is_some() { streams.guarded(output.json) } else { streams };
     let progress = output.progress.then(Progress::on_stderr);
     let curtain = |is_terminal: bool| -> Option<Curtain> {
         progress.as_ref().filter(|_| is_terminal).map(Progress::curtain)
@@ -51,7 +62,14 @@ pub fn sinks(output: &Output, limits: &Concurrency, streams: Streams) -> Sinks {
     let tellers = remark_tellers(output, limits);
     let stderr = Stream::new(streams.stderr, tellers, remarks, curtain(streams.stderr_is_terminal));
     let outlives_stdout = output.output_dir.is_some();
-    Sinks { progress, stdout: Some(stdout), stderr: Some(stderr), outlives_stdout, ..Sinks::default() }
+    Sinks {
+        progress,
+        stdout: Some(stdout),
+        stderr: Some(stderr),
+        commands,
+        outlives_stdout,
+        ..Sinks::default()
+    }
 }
 
 fn result_tellers(output: &Output) -> Vec<Box<dyn Teller>> {
@@ -74,6 +92,10 @@ fn remark_tellers(output: &Output, limits: &Concurrency) -> Vec<Box<dyn Teller>>
     tellers.push(Box::new(Rounds));
     tellers.push(Box::new(Failures::default()));
     tellers.push(Box::new(Parked { all: is_verbose }));
+    let outputs = output.github.as_ref().and_then(|github| github.outputs.clone());
+    if let Some(path) = outputs {
+        tellers.push(Box::new(StepOutputs(path)));
+    }
     tellers.push(Box::new(Gates { all: output.verbosity >= Verbosity::Normal }));
     if output.verbosity >= Verbosity::Normal {
         tellers.push(Box::new(SummaryLines::new(limits)));
@@ -145,6 +167,9 @@ impl Sinks {
         if let Some(Err(_)) = self.stderr.as_mut().map(|sink| tell(sink)) {
             // Nobody is left to be told that.
             self.stderr = None;
+        }
+        if let Some(Err(_)) = self.commands.as_mut().map(|sink| tell(sink)) {
+            self.commands = None;
         }
     }
 
