@@ -10,7 +10,7 @@ check:
 test NAME:
     cargo test {{NAME}}
 
-# The tests against nginx, Apache, HAProxy and Python's http.server, which have to be installed
+# The tests against nginx, Apache, HAProxy, squid and Python's http.server, which have to be installed
 servers:
     bash .ci/check servers
 

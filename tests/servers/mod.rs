@@ -1,4 +1,5 @@
-//! Servers that others wrote, on the loopback, as they come: nginx, Apache, `HAProxy`, Python's http.server.
+//! Servers that others wrote, on the loopback, as they come: nginx, Apache, `HAProxy`, squid, Python's
+//! http.server.
 //!
 //! Knows how each is started out of a folder of its own and ended whatever happens. Refuses to run unless asked to, as
 //! they have to be installed; then a missing one is a failure and no silent pass.
@@ -7,6 +8,7 @@ mod apache;
 mod haproxy;
 mod nginx;
 mod python;
+mod squid;
 
 use std::fs;
 use std::io;
