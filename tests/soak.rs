@@ -154,7 +154,7 @@ impl Drop for Soak {
 impl Soak {
     fn start(mode: &str, world: &Arc<World>) -> Soak {
         let mut command = Command::new(env!("CARGO_BIN_EXE_greenfetch"));
-        command.env_clear().args(["--mode", mode, "-q", "--json", "--compressed", "-j", "100", "-m", "2"]);
+        command.env_clear().args(["--mode", mode, "-q", "--json", "--compressed", "-j", "100", "-m", "10"]);
         command.args([
             "--max-filesize",
             "1MiB",
