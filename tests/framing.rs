@@ -196,3 +196,36 @@ fn bytes_left_over_never_answer_the_next_url() {
         .row("/after-404", Script::ok("ok"), "pass 2")
         .run(|| Greenfetch::new().args(["-j", "1", "-m", "20"]).in_every_mode());
 }
+
+/// 3 MiB: long enough that the kernel throws most of it away.
+const LONG: usize = 3_145_728;
+
+fn long(sent: usize) -> Script {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {LONG}\r\n\r\n").then_bytes(sent)
+}
+
+#[test]
+fn a_long_body_that_nobody_looks_at_is_held_to_its_length() {
+    Table::new(Origin::start())
+        .row("/exact", long(LONG).then_fin(), "pass 3145728")
+        .row("/one-less", long(LONG - 1).then_fin(), "closed (receive)")
+        .row("/half", long(LONG / 2).then_fin(), "closed (receive)")
+        .row("/reset", long(LONG / 2).then_rst(), "closed (receive)")
+        .run(quickly);
+}
+
+#[test]
+fn what_stands_behind_a_long_body_is_never_taken_for_the_next_answer() {
+    // In one write with the end of the body: what comes later than the next request is nobody's to see.
+    let end = "x".repeat(100) + "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx";
+    let origin = Origin::start().script("/more", long(LONG - 100).then(end));
+    let url = origin.url("/more");
+    let line = format!("{LONG} bytes received from {{origin}}/more.\n");
+    Greenfetch::new()
+        .args(["-j", "1"])
+        .list([url.clone(), url])
+        .in_every_mode()
+        .stdout(line.repeat(2))
+        .stderr("")
+        .status(0);
+}

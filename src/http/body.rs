@@ -36,13 +36,26 @@ pub(super) struct Delivery<'a> {
 }
 
 impl Delivery<'_> {
+    /// Whether anybody wants to see the bytes; else it is enough to know how many came.
+    pub(super) fn wants_bytes(&self) -> bool {
+        self.saving.is_some()
+    }
+
+    /// Counts bytes that were not looked at.
+    ///
+    /// # Errors
+    /// `size`.
+    pub(super) fn count(&mut self, bytes: usize) -> Result<(), Failure> {
+        *self.delivered += bytes as u64;
+        check_delivered(*self.delivered, self.limit)
+    }
+
     /// Takes bytes without a wait, so that a lent buffer can be given back before `settle`.
     ///
     /// # Errors
     /// `size`.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        *self.delivered += bytes.len() as u64;
-        check_delivered(*self.delivered, self.limit)?;
+        self.count(bytes.len())?;
         if let Some(saving) = &mut self.saving {
             saving.take(bytes);
         }

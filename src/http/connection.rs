@@ -196,6 +196,21 @@ impl Connection {
         if shown == 0 { Ok(Received::End) } else { self.recv(&mut buf[..wanted]) }
     }
 
+    /// Whether the kernel can throw bytes away that nobody looks at: not those of TLS, and it knows how for TCP alone.
+    pub(super) fn can_discard(&self) -> bool {
+        self.tls.is_none() && self.remote.is_some()
+    }
+
+    /// Throws away bytes that have arrived, at most so many; only where that can be done.
+    ///
+    /// # Errors
+    /// As `recv`.
+    pub(super) fn discard(&mut self, most: usize) -> io::Result<Received> {
+        let count = self.socket.discard(most)?;
+        self.is_drained = count < most;
+        Ok(if count == 0 { Received::End } else { Received::Bytes(count) })
+    }
+
     /// Sends all of it, waiting for room.
     ///
     /// # Errors

@@ -219,24 +219,44 @@ impl Wire {
     /// Receives into a lent buffer, waiting as long as it takes. The buffer is lent only once there is something: a
     /// connection that waits holds none.
     pub(super) fn receive(&mut self, most: usize) -> Result<(Vec<u8>, Received), Failure> {
+        self.until_ready(|wire| {
+            let mut buffer = wire.buffers.lender().lend();
+            let room = most.min(buffer.len() - chunk::GROWTH);
+            match wire.connection.recv(&mut buffer[..room]) {
+                Ok(received) => {
+                    wire.note_answer(received);
+                    Ok((buffer, received))
+                }
+                Err(error) => {
+                    wire.buffers.lender().take_back(buffer);
+                    Err(error)
+                }
+            }
+        })
+    }
+
+    /// Has the kernel throw away some of a body, waiting as long as it takes. They count as fewer bytes in a turn, as
+    /// they take less of it: a quarter of what copying them takes (2026-11).
+    pub(super) fn discard(&mut self, most: usize) -> Result<Received, Failure> {
+        let received = self.until_ready(|wire| wire.connection.discard(most))?;
+        if let Received::Bytes(count) = received {
+            self.bytes_in_turn += count / 4;
+        }
+        Ok(received)
+    }
+
+    /// Tries to receive until there is something, or it is too late.
+    fn until_ready<T>(&mut self, mut receive: impl FnMut(&mut Wire) -> io::Result<T>) -> Result<T, Failure> {
         // After a request nothing can be there yet, so the wait comes first; within a body it mostly is.
         let mut waits_first = !self.is_answered && !self.connection.has_decrypted();
         loop {
             if waits_first {
                 self.wait()?;
             }
-            let mut buffer = self.buffers.lender().lend();
-            let room = most.min(buffer.len() - chunk::GROWTH);
-            match self.connection.recv(&mut buffer[..room]) {
-                Ok(received) => {
-                    self.note_answer(received);
-                    return Ok((buffer, received));
-                }
-                Err(error) => {
-                    self.buffers.lender().take_back(buffer);
-                    if error.kind() != io::ErrorKind::WouldBlock {
-                        return Err(self.broken(&error));
-                    }
+            match receive(self) {
+                Ok(received) => return Ok(received),
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(self.broken(&error)),
+                Err(_) => {
                     waits_first = true;
                     self.check_total()?;
                 }

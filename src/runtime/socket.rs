@@ -185,6 +185,14 @@ impl Socket {
         Ok(count)
     }
 
+    /// Throws away bytes that have arrived, at most so many, without a copy; 0 is the other end's FIN. For TCP alone.
+    ///
+    /// # Errors
+    /// `WouldBlock` when none have: wait, and try again.
+    pub fn discard(&self, most: usize) -> io::Result<usize> {
+        retry_interrupted(|| sys::discard(self.fd(), most))
+    }
+
     /// Sends what there is room for.
     ///
     /// # Errors

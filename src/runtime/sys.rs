@@ -142,6 +142,13 @@ pub(super) fn recv(fd: &OwnedFd, buf: &mut [u8], peek: bool) -> io::Result<usize
     check_len(unsafe { libc::recv(fd.as_raw_fd(), buf.as_mut_ptr().cast(), buf.len(), flags) })
 }
 
+/// Has the kernel throw away bytes that have arrived, `most` at most; 0 is the other end's FIN. For TCP alone (tcp(7),
+/// `MSG_TRUNC`): other streams would be read into the buffer that is none.
+pub(super) fn discard(fd: &OwnedFd, most: usize) -> io::Result<usize> {
+    // SAFETY: with this flag nothing is written to the buffer of a TCP socket.
+    check_len(unsafe { libc::recv(fd.as_raw_fd(), std::ptr::null_mut(), most, libc::MSG_TRUNC) })
+}
+
 /// Sends what there is room for; a closed connection is an error and no signal.
 pub(super) fn send(fd: &OwnedFd, bytes: &[u8]) -> io::Result<usize> {
     // SAFETY: the pointer and length are those of a slice that is borrowed through the call.
