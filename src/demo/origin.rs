@@ -201,7 +201,7 @@ fn accept_all(hall: &Arc<Hall>, listener: &Listener) {
     }
 }
 
-/// Starts a connection's coroutine, which runs at once, up to its first wait.
+/// Starts a connection's coroutine.
 fn start(hall: &Hall, socket: Socket, place: Place) -> io::Result<()> {
     hall.runtime.spawn(move || {
         // The place is given back after the descriptor: only then is there room for another.

@@ -33,7 +33,7 @@ use crate::slo::Gates;
 use task::Task;
 use telling::Teller;
 
-/// After so many starts in a row the others have a turn: a start runs the new fetch up to its first wait.
+/// After so many starts in a row the others have a turn, the fetches just started among them.
 const STARTS_IN_A_ROW: usize = 64;
 
 /// What the loop is told.

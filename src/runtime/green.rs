@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use may::io::{CoIo, WaitIo};
 
+use super::hands::Hands;
 use super::{Shared, Slot, sys};
 
 /// Coroutine stack in machine words (may's unit), even so that may does not print its footprint: 256 KiB in release.
@@ -46,6 +47,7 @@ pub(super) struct Hub {
     /// The slots that gave up their turn.
     turns: Mutex<Vec<usize>>,
     turn_bell: OwnedFd,
+    hands: Hands,
 }
 
 impl Hub {
@@ -60,6 +62,7 @@ impl Hub {
             timer: sys::timerfd()?,
             turns: Mutex::new(Vec::new()),
             turn_bell: sys::eventfd()?,
+            hands: Hands::default(),
         })
     }
 
@@ -220,15 +223,28 @@ fn spawn(task: impl FnOnce() + Send + 'static) -> io::Result<()> {
 pub(super) fn spawn_root(shared: Arc<Shared>, task: impl FnOnce() + Send + 'static) -> io::Result<()> {
     spawn(move || {
         shared.worker.store(sys::thread_id(), Ordering::Relaxed);
-        task();
+        let hands = &shared.hub.as_ref().expect("coroutines have a hub").hands;
+        hands.muster();
+        let ended = panic::catch_unwind(AssertUnwindSafe(task));
+        hands.dismiss();
+        if let Err(panic) = ended {
+            panic::resume_unwind(panic);
+        }
     })
 }
 
-/// Starts a coroutine from the worker. It runs at once, up to its first wait.
-pub(super) fn spawn_local(shared: &Shared, task: impl FnOnce() + Send + 'static) -> io::Result<()> {
+/// Has a coroutine of the worker do a task: one that is idle as soon as it is its turn, else a new one, which runs at
+/// once and up to its first wait.
+pub(super) fn spawn_local(shared: &Arc<Shared>, task: impl FnOnce() + Send + 'static) -> io::Result<()> {
     shared.assert_on_worker();
+    let hub = shared.hub.as_ref().expect("coroutines have a hub");
+    let Err(task) = hub.hands.give(task) else { return Ok(()) };
+    let of_hand = Arc::clone(shared);
     // SAFETY: may asks for two things. Thread locals must not be held across a wait, as other coroutines of the thread
     // see them too: nobody here does (CONTRIBUTING.md). The stack must suffice: its size is more than twice what a
     // fetch was measured to use, below it lies a guard page, and a test measures the head-room.
-    catching(|| unsafe { may::coroutine::Builder::new().spawn_local(task) })
+    catching(|| unsafe {
+        may::coroutine::Builder::new()
+            .spawn_local(move || of_hand.hub.as_ref().expect("coroutines have a hub").hands.serve(task))
+    })
 }

@@ -7,6 +7,7 @@ mod answer;
 mod census;
 pub mod children;
 mod green;
+mod hands;
 pub mod limits;
 mod mailbox;
 mod names;
@@ -128,7 +129,8 @@ impl Runtime {
         result.recv().map_err(|_| io::Error::other("the root task ended in a panic"))
     }
 
-    /// Starts a task, from inside the root. As a coroutine it runs at once, up to its first wait.
+    /// Starts a task, from inside the root: a thread, or a coroutine that has its turn at the root's next wait at the
+    /// latest.
     ///
     /// # Errors
     /// What the system said when there is no memory or thread for it: start fewer.
