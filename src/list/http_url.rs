@@ -33,6 +33,39 @@ pub(super) fn authority(word: &str) -> &str {
     &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())]
 }
 
+/// Parses one URL after another. Most in a list have the origin of the one before: then only what follows it is parsed,
+/// which is a fifth of the work.
+#[derive(Default)]
+pub(super) struct Urls {
+    /// The last one: scheme and authority as they were written, and what they came to.
+    last: Option<(Box<str>, Url)>,
+}
+
+impl Urls {
+    /// What [`parse`] says.
+    ///
+    /// # Errors
+    /// Those of [`parse`].
+    pub(super) fn parse(&mut self, word: &str) -> Result<Url, String> {
+        if let Some(url) = self.known(word) {
+            return Ok(url);
+        }
+        let url = parse(word)?;
+        let start = word.len() - after_http(word).map_or(0, str::len);
+        self.last = word[start..].find('/').map(|end| (word[..start + end].into(), url.clone()));
+        Ok(url)
+    }
+
+    /// By RFC 3986 §5.2 (and WHATWG's "path absolute" state) a path that begins with one slash replaces path and query
+    /// and leaves the rest alone.
+    fn known(&self, word: &str) -> Option<Url> {
+        let (before_path, url) = self.last.as_ref()?;
+        let rest = word.strip_prefix(&**before_path).filter(|rest| rest.starts_with('/'))?;
+        let is_plain = !rest.contains('\\') && !rest.starts_with("//");
+        is_plain.then(|| url.join(rest).ok()).flatten()
+    }
+}
+
 /// Parses the URL that a request is made for.
 ///
 /// # Errors
@@ -118,7 +151,23 @@ fn meant(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_was_parsed_before_makes_no_difference(
+            origins in prop::collection::vec("(?i:http)s?://(u:p@)?(a|A\\.b|[0-9.]{1,9}|\\[::1\\])(:[0-9]{1,5})?", 1..3),
+            rests in prop::collection::vec("[/?#\\\\]?[a/.?#%\\\\ \t\u{e4}@:]{0,8}", 1..8),
+        ) {
+            let mut urls = Urls::default();
+            for (index, rest) in rests.iter().enumerate() {
+                let word = format!("{}{rest}", origins[index % origins.len()]);
+                prop_assert_eq!(urls.parse(&word), parse(&word), "{}", word);
+            }
+        }
+    }
 
     #[test]
     fn urls_are_taken_as_they_are_meant() {

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 
 use super::grammar::{self, Line};
 use super::input::Input;
-use super::{Credits, Delivery, Entry, FileError, http_url};
+use super::{Credits, Delivery, Entry, FileError, http_url::Urls};
 use crate::request::Location;
 
 /// Entries handed over at once: enough to make a message a small part of an entry's cost.
@@ -54,8 +54,16 @@ impl List {
         credits: Arc<Credits>,
         deliver: impl FnMut(Delivery<L>) + Send + 'static,
     ) -> io::Result<JoinHandle<()>> {
-        let mut reader =
-            Reader { plan, credits, deliver, batch: Vec::new(), purse: 0, urlnum: 0, troubles: Vec::new() };
+        let mut reader = Reader {
+            plan,
+            credits,
+            deliver,
+            batch: Vec::new(),
+            purse: 0,
+            urls: Urls::default(),
+            urlnum: 0,
+            troubles: Vec::new(),
+        };
         thread::Builder::new().name("list".to_owned()).spawn(move || reader.run(&self.inputs))
     }
 }
@@ -90,6 +98,7 @@ struct Reader<P, L, D> {
     batch: Vec<L>,
     /// Credits taken and not spent yet.
     purse: usize,
+    urls: Urls,
     urlnum: u64,
     troubles: Vec<String>,
 }
@@ -156,7 +165,7 @@ where
     /// An error of the list has come too late to refuse the run: it is a failed record, and the exit is 2 at the end.
     fn line(&mut self, line: Line<'_>, location: Location, faults: &mut u64) -> Result<(), Closed> {
         *faults += u64::from(matches!(line, Line::Error(_)));
-        let Some(entry) = entry(line, location) else { return Ok(()) };
+        let Some(entry) = entry(line, location, &mut self.urls) else { return Ok(()) };
         let listed = (self.plan)(self.urlnum, entry);
         self.urlnum += 1;
         self.push(listed)
@@ -182,10 +191,10 @@ where
     }
 }
 
-fn entry(line: Line<'_>, location: Location) -> Option<Entry> {
+fn entry(line: Line<'_>, location: Location, urls: &mut Urls) -> Option<Entry> {
     let (method, text, url) = match line {
         Line::Blank => return None,
-        Line::Entry { method, word } => (method, word.to_owned(), http_url::parse(word)),
+        Line::Entry { method, word } => (method, word.to_owned(), urls.parse(word)),
         Line::Rejected { text, reason } => (None, text.into_owned(), Err(reason)),
         Line::Error(fault) => (None, fault.line.trim().to_owned(), Err(fault.reason())),
     };
