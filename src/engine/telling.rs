@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::event::Event;
 
-/// A batch leaves when it has so many events.
-const BATCH: usize = 1024;
+/// A batch leaves when it has so many events. An event with all it holds has 1.4 KiB, so that what goes round between
+/// two threads stays in a processor's second cache.
+const BATCH: usize = 256;
 
 /// Or when its first event is so old: nobody at a terminal sees the difference, and a thread is woken 200 times a
 /// second at most.

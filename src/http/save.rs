@@ -19,8 +19,9 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::runtime::{NoResult, Offload, Runtime, Slot, Wake, rename_without_replacing};
 
-/// So many bytes are written at once, at least; a body that is shorter is one job.
-const BLOCK_BYTES: usize = 64 << 10;
+/// So many bytes are written at once, at least; a body that is shorter is one job. What one read brings at most, as each
+/// job wakes a thread and is waited for.
+const BLOCK_BYTES: usize = 256 << 10;
 
 /// The longest name in bytes; with what is added to it while it is temporary below the 255 of every file system.
 const MOST_NAME_BYTES: usize = 200;
@@ -94,14 +95,17 @@ impl Saving {
         if self.pending.len() < BLOCK_BYTES {
             return Ok(());
         }
-        let (pending, path) = (std::mem::take(&mut self.pending), self.temporary());
+        let (mut pending, path) = (std::mem::take(&mut self.pending), self.temporary());
         let part = self.part.take();
         let written = self.on_disk(move || {
             let mut part = part.map_or_else(|| Part::create(path), Ok)?;
             part.write(&pending)?;
-            Ok(part)
+            pending.clear();
+            Ok((part, pending))
         });
-        self.part = Some(written?);
+        // The memory comes back: a fresh block would be cleared by the kernel page by page.
+        let (part, pending) = written?;
+        (self.part, self.pending) = (Some(part), pending);
         Ok(())
     }
 
