@@ -32,6 +32,9 @@ use crate::runtime::Slot;
 const PROXY_AUTHORIZATION: &str = "Proxy-Authorization";
 
 /// One attempt under way.
+///
+/// Its steps are not inlined into each other where they are large: what one step has on the stack would be there while
+/// another waits, and 10 000 URLs wait at once.
 pub(super) struct Exchange<'a> {
     pub(super) client: &'a Client,
     pub(super) request: &'a Request,
@@ -217,6 +220,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// Lets ureq send the request, up to the head of the answer; or only judge one that is here.
+    #[inline(never)]
     fn send_by_ureq(&mut self, wire: Box<Wire>) -> Result<Result<Answer, Lost>, Failure> {
         let request = self.http_request()?;
         let body = self.request.body.as_deref().filter(|_| self.sends_body).or(self.empty_body());
@@ -316,6 +320,7 @@ impl<'a> Exchange<'a> {
 
     /// Leaves an answer whose body nobody wants. What has come with the head is read, so that the connection can be
     /// used again; nothing is waited for.
+    #[inline(never)]
     pub(super) fn leave(&mut self, mut answer: Answer) {
         if let Rest::Ureq { home, response } = &mut answer.rest
             && transport::is_whole(home)
@@ -326,6 +331,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// Goes on to the next hop.
+    #[inline(never)]
     pub(super) fn follow(&mut self, answer: Answer, next: Url) -> Result<(), Failure> {
         let status = answer.head.status;
         self.leave(answer);
@@ -351,6 +357,7 @@ impl<'a> Exchange<'a> {
 
     /// Reads the body of the last answer to its end. What is to be saved of it waits for the verdict; what failed here is
     /// discarded here.
+    #[inline(never)]
     pub(super) fn receive(&mut self, mut answer: Answer) -> Result<Option<Saving>, Failure> {
         let folder = self.client.folder.as_ref();
         let mut saving = folder.map(|folder| folder.begin(self.request, self.slot, self.total));
