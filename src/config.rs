@@ -338,6 +338,8 @@ pub struct Output {
     pub output_dir: Option<PathBuf>,
     /// Whether the process measures itself, for the comparison that started it: [`MEASURES_VARIABLE`].
     pub measures: bool,
+    /// `--curl`: each failing request is told as a curl command too.
+    pub curl: bool,
     /// `--ci`: GitHub Actions reads what is printed; `None` elsewhere. Defaults to what the environment says.
     pub github: Option<Github>,
     /// Whether the bar is drawn: stderr is a terminal, not CI, no `-q`, no `--no-progress-meter`.

@@ -5,7 +5,7 @@
 //!  whole runs           compare   demo   what_if
 //!  the loop                  engine ← signal
 //!  rooms        list → plan  │  schedule  │  runtime ← http  │  report
-//!  pure         record   stats   slo   sanitize   quantity   credentials   exit
+//!  pure         record   stats   slo   curl   sanitize   quantity   credentials   exit
 //!  words        response · check · request · config · outcome · event
 //! ```
 //!
@@ -29,6 +29,7 @@ pub mod report;
 pub mod request;
 pub mod response;
 pub mod check;
+pub mod curl;
 pub mod outcome;
 pub mod event;
 pub mod record;

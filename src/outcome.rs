@@ -297,6 +297,7 @@ mod tests {
             method: Method::GET,
             host: "a".to_owned(),
             soft,
+            curl: None,
         })
     }
 

@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::config::{Config, HeaderEdit, RequestDefaults};
 use crate::credentials::{basic, basic_of_userinfo};
+use crate::curl::Curl;
 use crate::list::Entry;
 use crate::outcome::{Class, Failure, Phase};
 use crate::request::{
@@ -47,6 +48,8 @@ pub struct Planner {
     resolve: Arc<[Resolve]>,
     limits: Limits,
     retry: Arc<RetryPolicy>,
+    /// `--curl`.
+    curl: Option<Curl>,
 }
 
 impl Planner {
@@ -71,6 +74,7 @@ impl Planner {
             resolve: config.connection.resolve.as_slice().into(),
             limits: limits(config),
             retry: Arc::new(config.retry.clone()),
+            curl: config.output.curl.then(|| Curl::new(config)),
         }
     }
 
@@ -85,6 +89,7 @@ impl Planner {
             method: entry.method.unwrap_or_else(|| self.method.clone()),
             host: entry.url.as_ref().ok().and_then(Url::host_str).unwrap_or_default().to_owned(),
             soft: false,
+            curl: None,
         };
         match entry.url {
             Ok(url) => Listed::Request(Arc::new(self.request(subject, url))),
@@ -108,7 +113,7 @@ impl Planner {
             let _ = url.set_username("");
             let _ = url.set_password(None);
         }
-        Request {
+        let mut request = Request {
             is_loopback: is_loopback_host(&subject.host),
             subject: Arc::new(subject),
             url,
@@ -120,7 +125,12 @@ impl Planner {
             limits: self.limits,
             retry: Arc::clone(&self.retry),
             checks: Arc::default(),
+        };
+        if let Some(curl) = &self.curl {
+            let command = curl.command(&request);
+            Arc::make_mut(&mut request.subject).curl = Some(command.into());
         }
+        request
     }
 
     fn headers_for(&self, url: &Url) -> Arc<[Header]> {

@@ -205,6 +205,8 @@ pub struct Subject {
     pub host: String,
     /// A failure of it is only a warning.
     pub soft: bool,
+    /// `--curl`: the request as a curl command, secrets masked; `None` unless asked for.
+    pub curl: Option<Box<str>>,
 }
 
 /// One thing to fetch.

@@ -84,7 +84,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const ABOVE: [&str; 5] = ["engine", "run", "compare", "demo", "signal"];
 
 /// What is plain data or computes on it, and so names no room at all.
-const BELOW: [&str; 14] = [
+const BELOW: [&str; 15] = [
     "response",
     "check",
     "request",
@@ -93,6 +93,7 @@ const BELOW: [&str; 14] = [
     "event",
     "stats",
     "slo",
+    "curl",
     "sanitize",
     "quantity",
     "credentials",

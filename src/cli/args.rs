@@ -357,6 +357,11 @@ pub(super) struct OutputArgs {
     /// auto is on a terminal, unless NO_COLOR is set or TERM is dumb; CLICOLOR_FORCE forces it.
     #[arg(long, hide_short_help = true, value_name = "WHEN", value_parser = Typed(value::parse_color))]
     pub(super) color: Option<ColorChoice>,
+    /// Each failing request as a curl command too
+    ///
+    /// Below its failure line, quoted for a shell and with secrets masked; a body is read from standard input.
+    #[arg(long, hide_short_help = true)]
+    pub(super) curl: bool,
     /// auto, github or none: for whose log [default: auto]
     ///
     /// For GitHub, which auto sees by GITHUB_ACTIONS: failures are annotations of the list's lines too, the first 8 and

@@ -40,6 +40,7 @@ pub(crate) fn subject(line: u32) -> Arc<Subject> {
         method: Method::GET,
         host: "a.example".to_owned(),
         soft: false,
+        curl: None,
     })
 }
 

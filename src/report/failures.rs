@@ -7,7 +7,7 @@ use super::Teller;
 use super::figures::count;
 use super::page::Page;
 use crate::event::{Event, Summary};
-use crate::outcome::{Failure, Kind, Outcome};
+use crate::outcome::{Class, Failure, Kind, Outcome};
 use crate::record::{cause, time_total, tries};
 use crate::request::Subject;
 use crate::sanitize;
@@ -70,12 +70,28 @@ fn line(outcome: &Outcome, failure: &Failure, page: &mut Page) {
     }
     place(&outcome.subject, page);
     why(failure, outcome.kind, page);
+    redirected(outcome, failure, page);
     let tries = count(tries(outcome) as u64, "try", "tries");
     page.say(format_args!(" ({tries}, {:.2} s", time_total(outcome).as_secs_f64()));
     if let Some(round) = outcome.round {
         page.say(format_args!(", round {round}"));
     }
     page.push(")\n");
+    if let Some(curl) = &outcome.subject.curl {
+        page.push("  ");
+        page.escaped(curl);
+        page.push("\n");
+    }
+}
+
+/// Whose answer it was, where the listed URL led elsewhere; a redirect that failed says so itself.
+fn redirected(outcome: &Outcome, failure: &Failure, page: &mut Page) {
+    let seen = &outcome.last().response;
+    let has_led_elsewhere = !seen.redirects.is_empty() && failure.class != Class::Redirect;
+    if let Some(url) = seen.url_effective.as_ref().filter(|_| has_led_elsewhere) {
+        page.push(", redirected to ");
+        page.escaped(&sanitize::shorten(&sanitize::mask_userinfo(url.as_str()), CAUSE_CHARS));
+    }
 }
 
 /// `urls.txt:7: URL: `.
@@ -113,7 +129,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::outcome::{Class, Phase, Tried};
+    use crate::outcome::{Phase, Tried};
     use crate::record::samples::{at, attempt, outcome, passed, subject};
     use crate::report::told;
 

@@ -27,6 +27,7 @@ pub(crate) fn request_with(urlnum: u64, host: &str, change: impl FnOnce(&mut Req
         method: Method::GET,
         host: host.to_owned(),
         soft: false,
+        curl: None,
     });
     let mut request = Request {
         subject,
