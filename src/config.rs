@@ -325,11 +325,44 @@ pub enum Verbosity {
     Wire,
 }
 
+/// What a report looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportKind {
+    /// One JSON document: the run, its results, the summary.
+    Json,
+    /// The same as lines.
+    Jsonl,
+}
+
+impl ReportKind {
+    /// All of them, in the order of the help.
+    pub const ALL: [ReportKind; 2] = [ReportKind::Json, ReportKind::Jsonl];
+
+    /// The word of `--report`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ReportKind::Json => "json",
+            ReportKind::Jsonl => "jsonl",
+        }
+    }
+}
+
+/// `--report KIND=FILE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportTo {
+    /// What is written.
+    pub kind: ReportKind,
+    /// Where.
+    pub path: PathBuf,
+}
+
 /// Who is told what.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Output {
     /// `--json`: records on stdout in place of the lines.
     pub json: bool,
+    /// `--report`, in the order given.
+    pub reports: Vec<ReportTo>,
     /// `-q`, `-v`.
     pub verbosity: Verbosity,
     /// Whether stderr gets colour: `--color`, `NO_COLOR`, `CLICOLOR_FORCE` and the terminal, resolved.

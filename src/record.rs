@@ -22,11 +22,15 @@ mod parts;
 mod schema;
 #[cfg(test)]
 pub(crate) mod samples;
+mod run;
+mod summary;
 mod times;
 
 pub use date::rfc3339;
 pub use parts::{AttemptRecord, CheckRecord, ErrorRecord, RedirectRecord, TlsRecord, TriedRecord, cause};
+pub use run::{LimitsRecord, RunRecord};
 pub use schema::SCHEMA;
+pub use summary::{LimitersRecord, SummaryRecord, Tally};
 pub use times::{Marks, Phases, time_total, tries};
 
 /// Within a version fields are only added.

@@ -3,7 +3,9 @@
 //! Knows the order in which rooms are built. Refuses to do any of their work.
 
 use std::ffi::OsString;
+use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,7 +20,7 @@ use crate::http::Client;
 use crate::list::{self, Credits, Delivery};
 use crate::plan::{Listed, Planner};
 use crate::record;
-use crate::report::{self, Guarded, Streams};
+use crate::report::{self, About, Guarded, Streams};
 use crate::runtime::{Runtime, limits};
 use crate::sanitize::escape;
 use crate::schedule::Schedule;
@@ -53,13 +55,6 @@ pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
         runtime.begin_census();
     }
     let client = Client::new(config, &runtime).map_err(Refused::because)?;
-    let mut sinks = report::sinks(&config.output, &concurrency, patient(streams, &runtime));
-
-    let gatherer = Gatherer::default();
-    if !config.run.what_if.is_empty() {
-        sinks.add_listener(Box::new(gatherer.clone()));
-    }
-
     let info = RunInfo {
         run_id: record::run_id(),
         mode: concurrency.mode,
@@ -67,6 +62,15 @@ pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
         started_at: record::wall_now(),
         entries: list.entries(),
     };
+    let streams = patient(streams, &runtime);
+    let directory = std::env::current_dir().ok().map(|here| here.to_string_lossy().into_owned());
+    let about = About { config, limits: &concurrency, info: &info, directory };
+    let mut sinks =
+        report::sinks(&about, streams, &|path| in_place(path, &runtime)).map_err(Refused::because)?;
+    let gatherer = Gatherer::default();
+    if !config.run.what_if.is_empty() {
+        sinks.add_listener(Box::new(gatherer.clone()));
+    }
     let orders = Orders {
         fail_fast: config.run.fail_fast,
         allow_empty: config.run.allow_empty,
@@ -112,6 +116,16 @@ fn patient(streams: Streams, runtime: &Runtime) -> Streams {
         stderr = Box::new(outlet);
     }
     Streams { stdout, stderr, stdout_is_terminal, stderr_is_terminal }
+}
+
+/// A report that is no regular file: one of our own streams, at the place in it where we are, or a pipe or device.
+fn in_place(path: &Path, runtime: &Runtime) -> io::Result<Box<dyn Write + Send>> {
+    let outlet = match path.to_str() {
+        Some("/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1") => runtime.outlet(io::stdout())?,
+        Some("/dev/stderr" | "/dev/fd/2" | "/proc/self/fd/2") => runtime.outlet(io::stderr())?,
+        _ => runtime.outlet(OpenOptions::new().append(true).open(path)?)?,
+    };
+    Ok(Box::new(outlet))
 }
 
 fn message(delivery: Delivery<Listed>) -> Message {

@@ -26,6 +26,7 @@ mod proxy;
 mod readme;
 mod redirect;
 mod regression;
+mod reports;
 mod retry;
 mod route;
 mod runtime;

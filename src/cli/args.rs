@@ -18,8 +18,8 @@ use super::ci::{self, CiChoice};
 use super::complaint::Typed;
 use super::proxy::{self, Chosen};
 use super::value::{self, ColorChoice, Limit, Modes, WhatIf};
-use super::{retry, slo, until_pass};
-use crate::config::{ConnectTo, Mode, Objective, UntilPass};
+use super::{report, retry, slo, until_pass};
+use crate::config::{ConnectTo, Mode, Objective, ReportTo, UntilPass};
 use crate::request::{Method, Resolve, RetryOn, Secret};
 
 /// Columns that `help_text` wraps at; on a terminal clap follows the terminal, up to `MAX_WIDTH`.
@@ -58,8 +58,8 @@ What demo has beside a run, each without options of one:
 
 Values:
   D, a duration, is 5, 0.5, 5s, 300ms or 2m. SIZE is 512, 64KiB or 10MB. 0 is no
-  limit for both. An option given twice holds as given last; -H, -d, --resolve
-  and --connect-to add up.
+  limit for both. An option given twice holds as given last; -H, -d, --report,
+  --resolve and --connect-to add up.
 
 curl's habits do no harm:
   -f -L -S -Z -g are taken and already so; -s is -q. --fail-early, --parallel-max,
@@ -232,7 +232,7 @@ pub(super) struct ConnectionArgs {
     /// PEM roots in place of the system's
     ///
     /// Without it, SSL_CERT_FILE and SSL_CERT_DIR can name others.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(super) cacert: Option<PathBuf>,
     /// Our certificate, in PEM, for servers that ask
     ///
@@ -267,7 +267,8 @@ pub(super) struct LimitsArgs {
     #[arg(long, value_name = "D", allow_negative_numbers = true, value_parser = Typed(value::parse_duration))]
     pub(super) deadline: Option<Limit<Duration>>,
     /// Bytes of one body, decoded [default: 100MiB]
-    #[arg(long, value_name = "SIZE", allow_negative_numbers = true, value_parser = Typed(value::parse_size))]
+    #[arg(long, hide_short_help = true, value_name = "SIZE", allow_negative_numbers = true)]
+    #[arg(value_parser = Typed(value::parse_size))]
     pub(super) max_filesize: Option<Limit<u64>>,
 }
 
@@ -345,6 +346,14 @@ pub(super) struct OutputArgs {
     /// Say what starts, redirects and retries; -vv: wire log
     #[arg(short, long, action = ArgAction::Count)]
     pub(super) verbose: u8,
+    /// A report into a file as well, in any number
+    ///
+    /// KIND is json (one document: run, results, summary) or jsonl (the same as lines). FILE is written beside itself
+    /// and renamed at the end, so that it is whole or not there; what is no regular file, such as /dev/stdout, is
+    /// written in place. That it can be written is tried first: exit 2; one that cannot be finished is exit 5. A run
+    /// that is cut short by Ctrl-C, --deadline or --fail-fast is reported too.
+    #[arg(long, value_name = "KIND=FILE", value_parser = Typed(report::parse_report))]
+    pub(super) report: Vec<ReportTo>,
     /// Save bodies there, one file per URL that passed
     ///
     /// DIR is made if it is missing. A file is named by the URL's place in the list and by the URL itself

@@ -12,6 +12,7 @@ mod complaint;
 mod habits;
 mod operands;
 mod proxy;
+mod report;
 mod request;
 mod resolve;
 mod retry;

@@ -6,7 +6,8 @@
 //! ```text
 //!  batches of events ── pump ──┬── progress                       the bar, on the terminal itself
 //!                              ├── stdout: text or json           results
-//!                              └── stderr: trace failures parked summary
+//!                              ├── stderr: trace failures parked summary
+//!                              └── files: the reports, each whole or not there
 //! ```
 
 use std::io::Write;
@@ -14,6 +15,8 @@ use std::io::Write;
 use crate::event::Event;
 
 mod failures;
+mod file;
+mod files;
 mod figures;
 mod gates;
 mod github;
@@ -24,6 +27,7 @@ mod measures;
 mod page;
 mod parked;
 mod progress;
+mod records;
 mod rounds;
 mod sinks;
 mod stream;
@@ -32,9 +36,10 @@ mod text;
 mod trace;
 
 pub use figures::bytes;
+pub use file::InPlace;
 pub use guard::Guarded;
 pub use json::json_line;
-pub use sinks::{Sinks, pump, reason, sinks};
+pub use sinks::{About, Sinks, pump, reason, sinks};
 
 use page::Page;
 

@@ -6,6 +6,8 @@
 use std::io;
 
 use super::failures::Failures;
+use super::file::InPlace;
+use super::files::Files;
 use super::gates::Gates;
 use super::github::{Annotations, StepOutputs};
 use super::guard::Shared;
@@ -20,9 +22,11 @@ use super::summary::Summary as SummaryLines;
 use super::text::Text;
 use super::trace::Trace;
 use super::{Streams, Teller};
-use crate::config::{Concurrency, Output, Verbosity};
-use crate::event::{Event, Sink, Stop, Summary};
-use crate::exit::Told;
+use crate::config::{Concurrency, Config, Output, Verbosity};
+use crate::event::{Event, RunInfo, Sink, Stop, Summary};
+use crate::exit::{Told, exit_status};
+use crate::record::{Record, RunRecord, SummaryRecord, Tally};
+use crate::sanitize::escape;
 
 /// Everybody who is told.
 #[derive(Default)]
@@ -34,15 +38,42 @@ pub struct Sinks {
     commands: Option<Stream>,
     /// Who listens besides; they write nothing.
     listeners: Vec<Box<dyn Sink>>,
+    reports: Option<Reports>,
     /// Results go to more than standard output: its end is not that of the run.
     outlives_stdout: bool,
     told: Told,
 }
 
-/// The sinks that the command line asks for; with `-qq` none. The limits are what the summary names.
-pub fn sinks(output: &Output, limits: &Concurrency, mut streams: Streams) -> Sinks {
+/// The reports, and what they need to know of the run.
+struct Reports {
+    files: Files,
+    info: RunInfo,
+    tally: Tally,
+    allow_empty: bool,
+}
+
+/// What a run is, for those who tell of it.
+pub struct About<'a> {
+    /// What was asked for.
+    pub config: &'a Config,
+    /// What of it the system allows.
+    pub limits: &'a Concurrency,
+    /// The run itself.
+    pub info: &'a RunInfo,
+    /// The folder that it was started in, when that is known.
+    pub directory: Option<String>,
+}
+
+/// The sinks that the command line asks for; with `-qq` reports alone.
+///
+/// # Errors
+/// A sentence for exit 2, when a report cannot be begun.
+pub fn sinks(about: &About<'_>, mut streams: Streams, in_place: InPlace<'_>) -> Result<Sinks, String> {
+    let (output, limits) = (&about.config.output, about.limits);
+    let reports = reports(about, in_place)?;
+    let outlives_stdout = output.output_dir.is_some() || reports.is_some();
     if output.verbosity == Verbosity::Silent {
-        return Sinks::default();
+        return Ok(Sinks { reports, outlives_stdout, ..Sinks::default() });
     }
     let commands = output.github.as_ref().map(|github| {
         let shared = Shared::new(std::mem::replace(&mut streams.stderr, Box::new(io::sink())));
@@ -61,14 +92,35 @@ pub fn sinks(output: &Output, limits: &Concurrency, mut streams: Streams) -> Sin
     let remarks = Page::new(output.color);
     let tellers = remark_tellers(output, limits);
     let stderr = Stream::new(streams.stderr, tellers, remarks, curtain(streams.stderr_is_terminal));
-    let outlives_stdout = output.output_dir.is_some();
-    Sinks {
-        progress,
-        stdout: Some(stdout),
-        stderr: Some(stderr),
-        commands,
-        outlives_stdout,
-        ..Sinks::default()
+    let (stdout, stderr) = (Some(stdout), Some(stderr));
+    Ok(Sinks { progress, stdout, stderr, commands, reports, outlives_stdout, ..Sinks::default() })
+}
+
+/// `None` when nobody asks for one: no record is made then.
+fn reports(about: &About<'_>, in_place: InPlace<'_>) -> Result<Option<Reports>, String> {
+    let asked = &about.config.output.reports;
+    if asked.is_empty() {
+        return Ok(None);
+    }
+    let run = RunRecord::new(about.info, about.config, about.limits.jobs, about.directory.clone());
+    let files = Files::begin(asked, run, in_place)?;
+    let allow_empty = about.config.run.allow_empty;
+    Ok(Some(Reports { files, info: about.info.clone(), tally: Tally::default(), allow_empty }))
+}
+
+impl Reports {
+    fn event(&mut self, event: &Event) {
+        if let Event::Finished(outcome) = event {
+            let record = Record::from_outcome(outcome, &self.info);
+            self.tally.add(&record);
+            self.files.result(&record);
+        }
+    }
+
+    fn end(&mut self, summary: &Summary, told: Told) {
+        let status = exit_status(summary, told, self.allow_empty);
+        let run_id = self.info.run_id.as_str().into();
+        self.files.end(Some(&SummaryRecord::new(&run_id, summary, &mut self.tally, status)));
     }
 }
 
@@ -142,13 +194,32 @@ impl Sinks {
 
     /// A batch, and the run's counts when it was the last one.
     fn tell(&mut self, batch: &[Event]) -> Option<Summary> {
-        batch.iter().for_each(|event| self.each(|sink| sink.event(event)));
-        self.each(|sink| sink.flush());
+        for event in batch {
+            self.each(|sink| sink.event(event));
+            self.report(|reports| reports.event(event));
+        }
         // Mostly the last event, but a signal may have asked for the parked table since.
-        batch.iter().rev().find_map(|event| match event {
+        let finished = batch.iter().rev().find_map(|event| match event {
             Event::RunFinished(summary) => Some(summary.clone()),
             _ => None,
-        })
+        });
+        self.each(|sink| sink.flush());
+        let told = self.told;
+        self.report(|reports| match &finished {
+            Some(summary) => reports.end(summary, told),
+            None => reports.files.flush(),
+        });
+        finished
+    }
+
+    /// What the reports complain of is said once each, and the run goes on.
+    fn report(&mut self, tell: impl FnOnce(&mut Reports)) {
+        let Some(reports) = &mut self.reports else { return };
+        tell(reports);
+        for words in reports.files.complaints() {
+            self.told.write_failed = true;
+            self.say(&format!("greenfetch: {}\n", escape(&words)));
+        }
     }
 
     /// In the order that keeps a terminal readable: the bar away, results, remarks.
@@ -193,6 +264,7 @@ impl Sinks {
     /// Events ended without the last one: the loop died, which is a bug and counts as one.
     fn cut_short(&mut self) -> Summary {
         self.progress = None;
+        self.report(|reports| reports.files.end(None));
         if let Some(stderr) = &mut self.stderr {
             stderr.note("the run ended without an end, which is a bug");
             let _ = stderr.flush();
@@ -210,6 +282,7 @@ pub fn reason(error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::path::Path;
     use std::sync::{Arc, Mutex};
 
     use super::*;
@@ -279,8 +352,11 @@ mod tests {
             start_interval: None,
             mode: Mode::Threads,
         };
+        let config = Config { output: output.clone(), ..Config::default() };
+        let about = About { config: &config, limits: &limits, info: &run(), directory: None };
         let mut stops = Vec::new();
-        let mut sinks = sinks(output, &limits, streams);
+        let in_place = |_: &Path| Err(io::ErrorKind::Unsupported.into());
+        let mut sinks = sinks(&about, streams, &in_place).unwrap();
         let (summary, told) = pump(batches.into_iter(), &mut sinks, |stop| stops.push(stop));
         Heard { stdout, stderr, stops, summary, told }
     }

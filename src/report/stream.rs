@@ -57,7 +57,7 @@ impl Stream {
 }
 
 /// Writes all of it. A pipe that somebody has made non-blocking says that it is full; it is asked again.
-fn write_patiently(out: &mut dyn Write, mut bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_patiently(out: &mut dyn Write, mut bytes: &[u8]) -> io::Result<()> {
     const PATIENCE: Duration = Duration::from_millis(2);
     loop {
         let written = if bytes.is_empty() { out.flush().map(|()| 0) } else { out.write(bytes) };
