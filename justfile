@@ -10,6 +10,14 @@ check:
 test NAME:
     cargo test {{NAME}}
 
+# The reports against xmllint and promtool, which have to be installed
+formats:
+    bash .ci/check formats
+
+# Write the files of fixtures/golden anew; then review what git diff shows
+golden:
+    GREENFETCH_WRITE_GOLDEN=1 cargo test --lib golden_file
+
 # The tests against nginx, Apache, HAProxy, squid and Python's http.server, which have to be installed
 servers:
     bash .ci/check servers

@@ -332,17 +332,36 @@ pub enum ReportKind {
     Json,
     /// The same as lines.
     Jsonl,
+    /// `JUnit` XML.
+    Junit,
+    /// Markdown: failures, then the table.
+    Markdown,
+    /// One HTML file.
+    Html,
+    /// Prometheus's text format.
+    Prometheus,
 }
 
 impl ReportKind {
     /// All of them, in the order of the help.
-    pub const ALL: [ReportKind; 2] = [ReportKind::Json, ReportKind::Jsonl];
+    pub const ALL: [ReportKind; 6] = [
+        ReportKind::Json,
+        ReportKind::Jsonl,
+        ReportKind::Junit,
+        ReportKind::Markdown,
+        ReportKind::Html,
+        ReportKind::Prometheus,
+    ];
 
     /// The word of `--report`.
     pub fn as_str(self) -> &'static str {
         match self {
             ReportKind::Json => "json",
             ReportKind::Jsonl => "jsonl",
+            ReportKind::Junit => "junit",
+            ReportKind::Markdown => "md",
+            ReportKind::Html => "html",
+            ReportKind::Prometheus => "prom",
         }
     }
 }
@@ -363,6 +382,8 @@ pub struct Output {
     pub json: bool,
     /// `--report`, in the order given.
     pub reports: Vec<ReportTo>,
+    /// `--failed`: what did not pass, as a list; `None` writes none.
+    pub failed: Option<PathBuf>,
     /// `-q`, `-v`.
     pub verbosity: Verbosity,
     /// Whether stderr gets colour: `--color`, `NO_COLOR`, `CLICOLOR_FORCE` and the terminal, resolved.

@@ -26,7 +26,7 @@ mod run;
 mod summary;
 mod times;
 
-pub use date::rfc3339;
+pub use date::{rfc3339, seconds_since_1970};
 pub use parts::{AttemptRecord, CheckRecord, ErrorRecord, RedirectRecord, TlsRecord, TriedRecord, cause};
 pub use run::{LimitsRecord, RunRecord};
 pub use schema::SCHEMA;

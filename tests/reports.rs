@@ -111,7 +111,7 @@ fn what_cannot_be_finished_is_exit_5_and_the_others_are_written() {
             .args(report("json", dir.path()))
             .list([origin.url("/ok")])
             .stdout("5 bytes received from {origin}/ok.\n")
-            .stderr("greenfetch: cannot write the report jsonl=/dev/full: No space left on device\n")
+            .stderr("greenfetch: cannot write --report jsonl=/dev/full: No space left on device\n")
             .status(5);
         assert!(read(dir.path(), "json").ends_with("}\n"));
     }
@@ -127,7 +127,7 @@ fn a_report_that_was_cut_leaves_what_was_there_before() {
         .args(report("jsonl", dir.path()))
         .list((0..20).map(|_| origin.url("/ok")))
         .any_stdout()
-        .stderr_has("cannot write the report jsonl=")
+        .stderr_has("cannot write --report jsonl=")
         .status(5);
     assert_eq!(
         (read(dir.path(), "jsonl").as_str(), names(dir.path())),
@@ -263,4 +263,54 @@ fn a_reader_of_a_pipe_has_each_result_as_it_comes() {
     let finished = running.finish();
     assert_eq!(finished.status, Some(0), "{}", finished.story);
     assert!(!fifo.is_file());
+}
+
+#[test]
+fn every_kind_is_written_from_one_run() {
+    let origin = origin();
+    for mode in MODES {
+        let dir = folder();
+        let kinds = ["json", "jsonl", "junit", "md", "html", "prom"];
+        Greenfetch::new()
+            .args(["--mode", mode])
+            .args(kinds.iter().flat_map(|kind| report(kind, dir.path())))
+            .list([origin.url("/ok"), origin.url("/404"), "<script>@team|`".to_owned()])
+            .any_stdout()
+            .any_stderr()
+            .status(1);
+        for (kind, parts) in [
+            ("junit", ["<testcase name=\"GET http", "<failure ", "<error ", "file=\"list\" line=\"3\""]),
+            ("md", ["### greenfetch: 2 of 3 URLs failed", "404", "&#60;script", "pass"]),
+            ("html", ["<!doctype html>", "<tr class=\"fail\">", "&lt;script&gt;@team|`", "✓ pass"]),
+            ("prom", ["probe_success{target=\"http", "} 404\n", "} 200\n", "line=\"list:3\"} 0\n"]),
+        ] {
+            let text = read(dir.path(), kind);
+            for part in parts {
+                assert!(text.contains(part), "{kind} lacks {part}: {text}");
+            }
+        }
+        assert_eq!(names(dir.path()).len(), kinds.len());
+    }
+}
+
+#[test]
+fn what_failed_can_be_fetched_again_and_is_empty_when_nothing_does() {
+    let dir = folder();
+    let failed = dir.path().join("failed");
+    let option = ["--failed".to_owned(), failed.to_string_lossy().into_owned()];
+    let origin = Origin::start()
+        .script("/ok", Script::ok("hello"))
+        .script("/twice", Script::sequence([Script::status(500), Script::status(500), Script::ok("up")]));
+    let first = Greenfetch::new().args(option.clone()).list([origin.url("/ok"), origin.url("/twice")]);
+    first.any_stdout().any_stderr().status(1);
+    let text = fs::read_to_string(&failed).unwrap();
+    let expected = format!("{}\n", origin.url("/twice"));
+    assert!(text.starts_with("# list:2: status (") && text.ends_with(&expected), "{text}");
+    assert_eq!(text.lines().count(), 2);
+    let again = |status| {
+        Greenfetch::new().args(option.clone()).operand(&failed).any_stdout().any_stderr().status(status);
+        fs::read_to_string(&failed).unwrap()
+    };
+    assert!(again(1).contains(":2: status ("));
+    assert_eq!(again(0), "");
 }

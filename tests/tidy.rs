@@ -24,6 +24,7 @@ const DOORS: &[Door] = &[
         places: &["http/"],
         instead: "take an Attempt; only http knows how it came about",
     },
+    Door { words: &["quick_junit::"], places: &["report/junit.rs"], instead: "write a report of rows" },
     Door { words: &["indicatif::"], places: &["report/progress.rs"], instead: "be a Sink" },
     Door {
         words: &["serde_json::"],

@@ -348,12 +348,18 @@ pub(super) struct OutputArgs {
     pub(super) verbose: u8,
     /// A report into a file as well, in any number
     ///
-    /// KIND is json (one document: run, results, summary) or jsonl (the same as lines). FILE is written beside itself
+    /// KIND is json (one document: run, results, summary), jsonl (the same as lines), junit (for CI), md (failures,
+    /// then the table), html (one file, no network) or prom (for node_exporter's textfile collector). FILE is written beside itself
     /// and renamed at the end, so that it is whole or not there; what is no regular file, such as /dev/stdout, is
     /// written in place. That it can be written is tried first: exit 2; one that cannot be finished is exit 5. A run
     /// that is cut short by Ctrl-C, --deadline or --fail-fast is reported too.
     #[arg(long, value_name = "KIND=FILE", value_parser = Typed(report::parse_report))]
     pub(super) report: Vec<ReportTo>,
+    /// What did not pass, as a list to fetch again
+    ///
+    /// Each entry below a comment with the reason; empty when nothing failed. Written as a report is.
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub(super) failed: Option<PathBuf>,
     /// Save bodies there, one file per URL that passed
     ///
     /// DIR is made if it is missing. A file is named by the URL's place in the list and by the URL itself

@@ -42,13 +42,21 @@ fn nearest(word: &str) -> Option<ReportKind> {
     let word = word.to_ascii_lowercase();
     let by_name = OTHER_NAMES.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind);
     let distance = |kind: &ReportKind| slips(kind.as_str(), &word);
-    let by_slip = || ReportKind::ALL.into_iter().min_by_key(distance).filter(|kind| distance(kind) <= 2);
+    let is_near = |kind: &ReportKind| distance(kind) <= 2.min(kind.as_str().len() / 2);
+    let by_slip = || ReportKind::ALL.into_iter().min_by_key(distance).filter(is_near);
     by_name.or_else(by_slip)
 }
 
 /// What others call them.
-const OTHER_NAMES: [(&str, ReportKind); 2] =
-    [("ndjson", ReportKind::Jsonl), ("jsonlines", ReportKind::Jsonl)];
+const OTHER_NAMES: [(&str, ReportKind); 7] = [
+    ("ndjson", ReportKind::Jsonl),
+    ("jsonlines", ReportKind::Jsonl),
+    ("xml", ReportKind::Junit),
+    ("xunit", ReportKind::Junit),
+    ("markdown", ReportKind::Markdown),
+    ("htm", ReportKind::Html),
+    ("prometheus", ReportKind::Prometheus),
+];
 
 /// Letters to add, take away or change to make one word of the other (Levenshtein's distance).
 fn slips(a: &str, b: &str) -> usize {
@@ -93,6 +101,8 @@ mod tests {
             ("jsno=x", "did you mean json?"),
             ("JSONL=x", "did you mean jsonl?"),
             ("ndjson=x", "did you mean jsonl?"),
+            ("jnuit=x", "did you mean junit?"),
+            ("markdown=x", "did you mean md?"),
             ("pdf=x", "there is no report 'pdf' (there are json, jsonl"),
             ("\u{1b}[=x", "there is no report '\\x1b['"),
             ("=x", "there is no report ''"),

@@ -144,6 +144,7 @@ fn output(typed: &OutputArgs, silent: bool, env: &Environment) -> Result<Output,
     Ok(Output {
         json: typed.json,
         reports: typed.report.clone(),
+        failed: typed.failed.clone(),
         verbosity,
         output_dir: typed.output_dir.clone(),
         measures: is_set(env, MEASURES_VARIABLE),

@@ -17,6 +17,33 @@ pub fn rfc3339(moment: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
 }
 
+/// The seconds since 1970 of what `rfc3339` wrote, without the fraction; `None` for anything else.
+pub fn seconds_since_1970(text: &str) -> Option<i64> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let whole = time.split('.').next()?;
+    let [year, month, day] = three_numbers(date, '-')?;
+    let [hour, minute, second] = three_numbers(whole, ':')?;
+    let is_date = (1..=12).contains(&month) && (1..=31).contains(&day) && (0..=9999).contains(&year);
+    let is_time = (0..24).contains(&hour) && (0..60).contains(&minute) && (0..=60).contains(&second);
+    let days = (is_date && is_time).then(|| days_from_civil(year, month, day))?;
+    Some(days * SECONDS_A_DAY + hour * 3600 + minute * 60 + second)
+}
+
+fn three_numbers(text: &str, between: char) -> Option<[i64; 3]> {
+    let numbers: Option<Vec<i64>> = text.split(between).map(|number| number.parse().ok()).collect();
+    numbers?.try_into().ok()
+}
+
+/// The way back from `civil_from_days`, by the same author.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year_from_march = if month <= 2 { year - 1 } else { year };
+    let era = year_from_march.div_euclid(400);
+    let year_of_era = year_from_march.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
 /// Milliseconds since 1970; dates beyond some 290 million years stay there.
 fn unix_millis(moment: SystemTime) -> i64 {
     match moment.duration_since(UNIX_EPOCH) {
@@ -62,6 +89,7 @@ mod tests {
             (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(rfc3339(UNIX_EPOCH + Duration::from_millis(millis)), expected);
+            assert_eq!(seconds_since_1970(expected), i64::try_from(millis / 1000).ok());
         }
     }
 
@@ -72,5 +100,15 @@ mod tests {
         {
             assert_eq!(rfc3339(UNIX_EPOCH - Duration::from_micros(micros)), expected);
         }
+    }
+
+    #[test]
+    fn what_is_no_date_of_ours_is_none() {
+        for text in
+            ["", "Z", "2026-13-01T00:00:00Z", "2026-01-01", "2026-01-01T00:00Z", "99999-01-01T00:00:00Z"]
+        {
+            assert_eq!(seconds_since_1970(text), None, "{text}");
+        }
+        assert_eq!(seconds_since_1970("1969-12-31T23:59:59.999Z"), Some(-1));
     }
 }

@@ -88,6 +88,8 @@ pub struct TlsRecord {
     pub issuer: Option<String>,
     /// RFC 3339.
     pub not_after: Option<String>,
+    /// Of the certificate of the chain that ends first; RFC 3339.
+    pub chain_not_after: Option<String>,
     /// The earliest of the chain.
     pub days_left: Option<i64>,
     /// Whether it was verified and found good.
@@ -161,6 +163,7 @@ impl TlsRecord {
             subject: facts.subject.clone(),
             issuer: facts.issuer.clone(),
             not_after: facts.not_after.map(rfc3339),
+            chain_not_after: facts.chain_not_after.map(rfc3339),
             days_left: facts.chain_not_after.map(|end| days_between(now, end)),
             verified: facts.verified,
         }

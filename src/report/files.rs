@@ -1,15 +1,18 @@
-//! The reports of `--report`: all files of a run, each fed with its records.
+//! The reports of `--report` and `--failed`: all files of a run, each fed with its records.
 //!
 //! Knows which kind wants what and when, and that one that fails leaves the others alone. Refuses to know what they look
 //! like.
 
-use std::io::{self, Write as _};
+use std::io::{self, Write};
+use std::path::Path;
 
 use super::file::{InPlace, ReportFile};
 use super::json::json_line;
 use super::records::Document;
+use super::rows::{Row, Whole};
 use super::sinks::reason;
-use crate::config::{ReportKind, ReportTo};
+use super::{failed, html, junit, markdown, prometheus};
+use crate::config::{Output, ReportKind};
 use crate::record::{Record, RunRecord, SummaryRecord};
 use crate::sanitize::escape;
 
@@ -17,47 +20,81 @@ use crate::sanitize::escape;
 pub(super) struct Files {
     run: RunRecord,
     reports: Vec<Report>,
+    /// What those keep that are written at the end; `None` when none is.
+    rows: Option<Vec<Row>>,
     complaints: Vec<String>,
 }
 
 /// One of them.
 struct Report {
-    /// `jsonl=results.jsonl`.
+    /// As it was asked for: `--report jsonl=results.jsonl`.
     name: String,
     file: ReportFile,
     writer: Writer,
 }
 
-/// What a kind of report has to remember.
+/// How a kind of report is written: as results come, or from all of them.
 enum Writer {
     Json(Document),
     Jsonl,
+    Failed,
+    Whole(WriteWhole),
 }
 
+type WriteWhole = fn(Whole<'_>, &mut dyn Write) -> io::Result<()>;
+
 impl Files {
-    /// Begins all of them, so that what cannot be written is known before anything is fetched.
+    /// Begins all of them, so that what cannot be written is known before anything is fetched. `None` when nobody asks
+    /// for one.
     ///
     /// # Errors
     /// A sentence for exit 2, with the name of the one at fault.
-    pub(super) fn begin(asked: &[ReportTo], run: RunRecord, in_place: InPlace<'_>) -> Result<Files, String> {
-        let mut reports: Vec<Report> = Vec::new();
-        for asked in asked {
-            let name = format!("{}={}", asked.kind.as_str(), escape(&asked.path.to_string_lossy()));
-            let file = ReportFile::begin(&asked.path, in_place)
-                .map_err(|error| format!("--report {name}: {}", reason(&error)))?;
-            if let Some(other) = reports.iter().find(|other| other.file.is_same_as(&file)) {
-                return Err(format!("--report {name}: {} is written to the same file", other.name));
-            }
-            reports.push(Report { name, file, writer: Writer::new(asked.kind) });
+    pub(super) fn begin(
+        asked: &Output,
+        run: RunRecord,
+        in_place: InPlace<'_>,
+    ) -> Result<Option<Files>, String> {
+        let mut files = Files { run, reports: Vec::new(), rows: None, complaints: Vec::new() };
+        for asked in &asked.reports {
+            let name = format!("--report {}={}", asked.kind.as_str(), escape(&asked.path.to_string_lossy()));
+            files.add(name, &asked.path, Writer::new(asked.kind), in_place)?;
         }
-        let mut files = Files { run, reports, complaints: Vec::new() };
+        if let Some(path) = &asked.failed {
+            let name = format!("--failed {}", escape(&path.to_string_lossy()));
+            files.add(name, path, Writer::Failed, in_place)?;
+        }
+        if files.reports.is_empty() {
+            return Ok(None);
+        }
         files.each(|report, run| report.begin(run));
-        Ok(files)
+        Ok(Some(files))
     }
 
-    /// One more result.
-    pub(super) fn result(&mut self, record: &Record) {
-        self.each(|report, _| report.result(record));
+    fn add(
+        &mut self,
+        name: String,
+        path: &Path,
+        writer: Writer,
+        in_place: InPlace<'_>,
+    ) -> Result<(), String> {
+        let file =
+            ReportFile::begin(path, in_place).map_err(|error| format!("{name}: {}", reason(&error)))?;
+        if let Some(other) = self.reports.iter().find(|other| other.file.is_same_as(&file)) {
+            return Err(format!("{name}: {} is written to the same file", other.name));
+        }
+        if matches!(writer, Writer::Whole(_)) {
+            self.rows.get_or_insert_default();
+        }
+        self.reports.push(Report { name, file, writer });
+        Ok(())
+    }
+
+    /// One more result, and its entry as a list would have it, where that is known.
+    pub(super) fn result(&mut self, record: &Record, again: Option<&str>) {
+        self.each(|report, _| report.result(record, again));
+        if let Some(rows) = &mut self.rows {
+            rows.push(Row::of(record));
+        }
     }
 
     /// A batch has ended: what reads along is to see it.
@@ -67,7 +104,9 @@ impl Files {
 
     /// The run has ended; without a summary it was cut, which only the lines of `jsonl` can say.
     pub(super) fn end(&mut self, summary: Option<&SummaryRecord>) {
-        self.each(|report, _| report.end(summary));
+        let mut rows = self.rows.take().unwrap_or_default();
+        rows.sort_by_key(|row| row.urlnum);
+        self.each(|report, run| report.end(run, &rows, summary));
         for Report { name, file, .. } in std::mem::take(&mut self.reports) {
             if let Err(error) = file.finish() {
                 self.complaints.push(complaint(&name, &error));
@@ -82,7 +121,7 @@ impl Files {
 
     /// Tells something to each; one that cannot be written is dropped, and nothing of it is left.
     fn each(&mut self, mut tell: impl FnMut(&mut Report, &RunRecord) -> io::Result<()>) {
-        let Files { run, reports, complaints } = self;
+        let Files { run, reports, complaints, .. } = self;
         reports.retain_mut(|report| match tell(report, run) {
             Ok(()) => true,
             Err(error) => {
@@ -94,7 +133,7 @@ impl Files {
 }
 
 fn complaint(name: &str, error: &io::Error) -> String {
-    format!("cannot write the report {name}: {}", reason(error))
+    format!("cannot write {name}: {}", reason(error))
 }
 
 impl Writer {
@@ -102,6 +141,10 @@ impl Writer {
         match kind {
             ReportKind::Json => Writer::Json(Document::default()),
             ReportKind::Jsonl => Writer::Jsonl,
+            ReportKind::Junit => Writer::Whole(junit::write),
+            ReportKind::Markdown => Writer::Whole(markdown::write),
+            ReportKind::Html => Writer::Whole(html::write),
+            ReportKind::Prometheus => Writer::Whole(prometheus::write),
         }
     }
 }
@@ -111,22 +154,26 @@ impl Report {
         match &self.writer {
             Writer::Json(document) => document.begin(run, &mut self.file),
             Writer::Jsonl => self.file.write_all(&json_line(run)),
+            Writer::Failed | Writer::Whole(_) => Ok(()),
         }
     }
 
-    fn result(&mut self, record: &Record) -> io::Result<()> {
+    fn result(&mut self, record: &Record, again: Option<&str>) -> io::Result<()> {
         match &mut self.writer {
             Writer::Json(document) => document.result(record, &mut self.file),
             Writer::Jsonl => self.file.write_all(&json_line(record)),
+            Writer::Failed => self.file.write_all(failed::entry(record, again).as_bytes()),
+            Writer::Whole(_) => Ok(()),
         }
     }
 
-    fn end(&mut self, summary: Option<&SummaryRecord>) -> io::Result<()> {
+    fn end(&mut self, run: &RunRecord, rows: &[Row], summary: Option<&SummaryRecord>) -> io::Result<()> {
         match (&self.writer, summary) {
             (Writer::Json(document), Some(summary)) => document.end(summary, &mut self.file),
             (Writer::Jsonl, Some(summary)) => self.file.write_all(&json_line(summary)),
-            (Writer::Jsonl, None) => Ok(()),
-            (_, None) => Err(io::Error::other("the run had no end")),
+            (Writer::Whole(write), Some(summary)) => write(Whole { run, rows, summary }, &mut self.file),
+            (Writer::Jsonl | Writer::Failed, None) | (Writer::Failed, Some(_)) => Ok(()),
+            (Writer::Json(_) | Writer::Whole(_), None) => Err(io::Error::other("the run had no end")),
         }
     }
 }

@@ -14,21 +14,29 @@ use std::io::Write;
 
 use crate::event::Event;
 
+mod failed;
 mod failures;
 mod file;
 mod files;
 mod figures;
 mod gates;
 mod github;
+#[cfg(test)]
+mod golden;
 mod guard;
 mod held_back;
+mod html;
 mod json;
+mod junit;
+mod markdown;
 mod measures;
 mod page;
 mod parked;
 mod progress;
+mod prometheus;
 mod records;
 mod rounds;
+mod rows;
 mod sinks;
 mod stream;
 mod summary;

@@ -98,14 +98,10 @@ pub fn sinks(about: &About<'_>, mut streams: Streams, in_place: InPlace<'_>) -> 
 
 /// `None` when nobody asks for one: no record is made then.
 fn reports(about: &About<'_>, in_place: InPlace<'_>) -> Result<Option<Reports>, String> {
-    let asked = &about.config.output.reports;
-    if asked.is_empty() {
-        return Ok(None);
-    }
     let run = RunRecord::new(about.info, about.config, about.limits.jobs, about.directory.clone());
-    let files = Files::begin(asked, run, in_place)?;
-    let allow_empty = about.config.run.allow_empty;
-    Ok(Some(Reports { files, info: about.info.clone(), tally: Tally::default(), allow_empty }))
+    let files = Files::begin(&about.config.output, run, in_place)?;
+    let (info, allow_empty) = (about.info.clone(), about.config.run.allow_empty);
+    Ok(files.map(|files| Reports { files, info, tally: Tally::default(), allow_empty }))
 }
 
 impl Reports {
@@ -113,7 +109,7 @@ impl Reports {
         if let Event::Finished(outcome) = event {
             let record = Record::from_outcome(outcome, &self.info);
             self.tally.add(&record);
-            self.files.result(&record);
+            self.files.result(&record, None);
         }
     }
 
