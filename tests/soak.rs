@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::PATIENCE;
 use crate::support::listeners::refused_addr;
 use crate::support::origin::{Origin, TlsOrigin};
 use crate::support::script::{Script, Steps as _};
@@ -26,6 +25,9 @@ const LOOKS: u32 = 5;
 
 /// Between two looks; no proof rests on it.
 const SOON: Duration = Duration::from_millis(20);
+
+/// What was written last may take so long to its end: a pipe full of URLs, some of which take all the time they have.
+const DRAIN: Duration = Duration::from_secs(120);
 
 /// So long it is looked at when it has nothing to do; the least of what is seen counts.
 const CALM: Duration = Duration::from_secs(1);
@@ -201,7 +203,7 @@ impl Soak {
     fn calm_down(&self) -> Held {
         let began = Instant::now();
         while self.read.load(Ordering::Relaxed) < self.written {
-            assert!(began.elapsed() < PATIENCE, "records are missing");
+            assert!(began.elapsed() < DRAIN, "records are missing");
             thread::park_timeout(SOON);
         }
         let calm = Instant::now();
