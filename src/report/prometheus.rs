@@ -16,7 +16,7 @@ struct Metric {
     value: fn(&Row) -> Option<f64>,
 }
 
-/// As `blackbox_exporter` 0.25 names and words them.
+/// As `blackbox_exporter` names them.
 const METRICS: [Metric; 11] = [
     metric("probe_success", "Displays whether or not the probe was a success", |row| {
         Some(f64::from(u8::from(row.kind == Kind::Pass)))

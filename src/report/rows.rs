@@ -10,8 +10,8 @@ use crate::sanitize::shorten;
 
 /// So much of a URL is kept, in characters.
 const MOST_URL: usize = 2000;
-/// So much of a name.
-const MOST_NAME: usize = 200;
+/// So much of a name, and of a host: DNS has no longer ones than 253.
+const MOST_NAME: usize = 253;
 /// So much of a cause: it may quote what a server sent.
 const MOST_CAUSE: usize = 1000;
 /// So many tries before the last.
@@ -28,7 +28,7 @@ pub(super) struct Whole<'a> {
     pub(super) summary: &'a SummaryRecord,
 }
 
-/// One result: about 410 bytes and its texts, 13 kB at most. Texts are raw: whoever shows them escapes them.
+/// One result: about 410 bytes and its texts, 16 kB at most. Texts are raw: whoever shows them escapes them.
 pub(super) struct Row {
     pub(super) urlnum: u64,
     pub(super) source: Arc<str>,
@@ -75,7 +75,7 @@ impl Row {
             name: record.name.as_deref().map(|name| boxed(name, MOST_NAME)),
             method: record.method.as_str().into(),
             url: boxed(&record.url, MOST_URL),
-            host: record.host.as_str().into(),
+            host: boxed(&record.host, MOST_NAME),
             kind: kind(&record.outcome),
             failure: RowFailure::of(record),
             response_code: record.response_code,
@@ -264,7 +264,7 @@ mod tests {
         record.name = Some("é".repeat(60_000));
         record.errormsg = Some("y".repeat(60_000));
         let row = Row::of(&record);
-        assert!(row.url.len() < 2_100 && row.name.is_some_and(|name| name.len() < 500));
+        assert!(row.url.len() < 2_100 && row.name.is_some_and(|name| name.len() <= 4 * MOST_NAME));
         assert!(size_of::<Row>() <= 420, "{}", size_of::<Row>());
     }
 
