@@ -380,6 +380,8 @@ pub struct ReportTo {
 pub struct Output {
     /// `--json`: records on stdout in place of the lines.
     pub json: bool,
+    /// `--headers`: the headers of responses are in the records.
+    pub headers: bool,
     /// `--report`, in the order given.
     pub reports: Vec<ReportTo>,
     /// `--failed`: what did not pass, as a list; `None` writes none.
@@ -398,6 +400,14 @@ pub struct Output {
     pub github: Option<Github>,
     /// Whether the bar is drawn: stderr is a terminal, not CI, no `-q`, no `--no-progress-meter`.
     pub progress: bool,
+}
+
+impl Output {
+    /// Whether somebody will ask for what takes time to find out of each URL: our end of a connection, what a certificate
+    /// says.
+    pub fn wants_details(&self) -> bool {
+        self.json || !self.reports.is_empty()
+    }
 }
 
 /// What GitHub Actions says of a step.

@@ -57,6 +57,24 @@ pub struct TlsFacts {
     pub verified: bool,
 }
 
+impl TlsFacts {
+    /// Whole days until the first certificate of the chain ends, below zero as soon as it is over; `None` when there is
+    /// none. `now` is the date from which they are counted.
+    pub fn days_left(&self, now: SystemTime) -> Option<i64> {
+        self.chain_not_after.map(|end| days_between(now, end))
+    }
+}
+
+/// Whole days, rounded down: below zero as soon as it is over.
+fn days_between(now: SystemTime, end: SystemTime) -> i64 {
+    const A_DAY: i64 = 86_400;
+    let seconds = match end.duration_since(now) {
+        Ok(left) => i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+        Err(over) => -i64::try_from(over.duration().as_millis().div_ceil(1000)).unwrap_or(i64::MAX),
+    };
+    seconds.div_euclid(A_DAY)
+}
+
 /// What was seen of the last hop of one attempt. A field is what was true when the attempt
 /// ended, however it ended.
 #[derive(Debug, Clone, Default)]
@@ -148,6 +166,14 @@ impl PhaseTimes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_left_are_whole_days_and_below_zero_when_it_is_over() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        for (now, end, days) in [(0, 86_400, 1), (0, 86_399, 0), (5, 5, 0), (6, 5, -1), (86_406, 5, -2)] {
+            assert_eq!(days_between(at(now), at(end)), days, "{now} to {end}");
+        }
+    }
 
     #[test]
     fn phases_add_up_and_absence_is_not_zero() {

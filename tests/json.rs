@@ -261,3 +261,21 @@ fn a_header_of_ours_can_be_replaced_or_left_out() {
     assert!(ask(&["-u", "me:hunter2"]).contains("\r\nauthorization: basic bwu6ahvudgvymg==\r\n"));
     assert!(ask(&["-I"]).starts_with("head /ok "));
 }
+
+#[test]
+fn headers_are_in_the_record_when_they_are_asked_for_and_secrets_are_not() {
+    let head = "HTTP/1.1 200 OK\r\nVia: a\r\nvia: b\r\nSet-Cookie: sid=hunter2\r\n";
+    let origin = Origin::start().script("/", head.then("Content-Length: 1\r\n\r\nx").keep_alive());
+    let asked = |args: &[&str], judge: fn(Vec<Value>)| {
+        let args = ["--json"].iter().chain(args).copied();
+        Greenfetch::new().list([origin.url("/")]).args(args).in_every_mode().json(judge).stderr("").status(0);
+    };
+    asked(&[], |records| assert_eq!(records[0]["headers"], Value::Null));
+    asked(&["--headers"], |records| {
+        let headers = &records[0]["headers"];
+        assert_eq!(headers["via"], serde_json::json!(["a", "b"]));
+        assert_eq!(headers["set-cookie"], serde_json::json!(["***"]));
+        assert_eq!(headers["content-length"], serde_json::json!(["1"]));
+        assert!(!records[0].to_string().contains("hunter2"));
+    });
+}

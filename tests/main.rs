@@ -2,6 +2,7 @@
 
 mod support;
 
+mod check;
 mod ci;
 mod compare;
 mod connect;

@@ -37,6 +37,11 @@ const DOORS: &[Door] = &[
         instead: "ask check::Check, which knows its path",
     },
     Door {
+        words: &["ring::digest"],
+        places: &["check/examination.rs"],
+        instead: "ask check::Findings for the hash",
+    },
+    Door {
         words: &["regex_automata::"],
         places: &["check/pattern.rs"],
         instead: "compile a check::Check, which shares what was compiled",

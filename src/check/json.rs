@@ -10,8 +10,9 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 
 use super::comparison::Comparison;
+use super::examination::Sight;
 use super::text::TextTest;
-use super::{Op, Presence};
+use super::{Op, Presence, Test, snippet};
 
 /// How deep brackets and parentheses of a path may be nested. Each level doubles what the parser tries before it gives
 /// up, and it recurses (`serde_json_path` 0.7.2).
@@ -46,8 +47,30 @@ impl Path {
     }
 
     /// The values that the path leads to, in the order of the document.
-    pub(super) fn nodes<'v>(&self, document: &'v Value) -> Vec<&'v Value> {
+    fn nodes<'v>(&self, document: &'v Value) -> Vec<&'v Value> {
         self.0.query(document).all()
+    }
+}
+
+/// A body that was read as JSON, or why it could not be.
+pub(super) struct Document(Result<Value, String>);
+
+impl Document {
+    /// Reads a body. A byte order mark before it is no obstacle (RFC 8259 §8.1); nesting beyond 127 levels is.
+    pub(super) fn read(body: &[u8]) -> Document {
+        let bare = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+        Document(serde_json::from_slice(bare).map_err(|error| format!("no JSON: {error}")))
+    }
+
+    /// What is at a path, and whether it is as wanted.
+    pub(super) fn sight(&self, path: &Path, wants: &Presence<ValueTest>) -> Sight {
+        let document = match &self.0 {
+            Ok(document) => document,
+            Err(why) => return Sight::Value { holds: false, actual: why.as_str().into() },
+        };
+        let nodes = path.nodes(document);
+        let holds = wants.holds_of(&nodes);
+        Sight::Value { holds, actual: snippet::listed(nodes.iter().map(ToString::to_string), "nothing") }
     }
 }
 
@@ -100,9 +123,10 @@ impl ValueTest {
             },
         }
     }
+}
 
-    /// Whether one value is as wanted.
-    pub(super) fn holds(&self, actual: &Value) -> bool {
+impl Test<Value> for ValueTest {
+    fn holds(&self, actual: &Value) -> bool {
         match self {
             ValueTest::Equal { value, is_wanted } => is_equal(value, actual) == *is_wanted,
             ValueTest::Number(comparison) => actual.as_f64().is_some_and(|actual| comparison.holds(&actual)),
@@ -110,6 +134,14 @@ impl ValueTest {
                 Value::String(text) => test.holds(text),
                 other => test.holds(&other.to_string()),
             },
+        }
+    }
+
+    fn is_negated(&self) -> bool {
+        match self {
+            ValueTest::Equal { is_wanted, .. } => !is_wanted,
+            ValueTest::Number(_) => false,
+            ValueTest::Text(test) => test.is_negated,
         }
     }
 }
@@ -145,17 +177,6 @@ fn is_equal(one: &Value, other: &Value) -> bool {
     }
 }
 
-impl Presence<ValueTest> {
-    /// Whether the nodes of a document are as wanted: with several, one suffices.
-    pub(super) fn holds_of(&self, nodes: &[&Value]) -> bool {
-        match self {
-            Presence::There => !nodes.is_empty(),
-            Presence::Absent => nodes.is_empty(),
-            Presence::Any(test) => nodes.iter().any(|node| test.holds(node)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,7 +187,7 @@ mod tests {
     fn holds(path: &str, op: Op, value: &str) -> bool {
         let document: Value = serde_json::from_str(DOCUMENT).unwrap();
         let path = Path::parse(path).unwrap_or_else(|why| panic!("{path}: {why}"));
-        Presence::Any(ValueTest::new(op, value).unwrap()).holds_of(&path.nodes(&document))
+        Presence::Holding(ValueTest::new(op, value).unwrap()).holds_of(&path.nodes(&document))
     }
 
     #[test]
@@ -192,6 +213,8 @@ mod tests {
             ("$['a b']['x==y']", Op::Is, "z", true),
             ("$.missing", Op::Is, "1", false),
             ("$.missing", Op::IsNot, "1", false),
+            ("$.list[*].id", Op::IsNot, "2", false),
+            ("$.list[*].id", Op::IsNot, "3", true),
             ("$.n", Op::IsNot, "4", true),
         ] {
             assert_eq!(holds(path, op, value), expected, "{path} {op} {value}");

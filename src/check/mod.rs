@@ -2,29 +2,27 @@
 //!
 //! Knows the default expectation and those that a list can write. Refuses to know how the answer came.
 
-#[allow(dead_code, reason = "lists can say it before answers are judged by it")]
 mod comparison;
-#[allow(dead_code, reason = "lists can say it before answers are judged by it")]
+mod examination;
 mod json;
+mod judge;
 mod parse;
-#[allow(dead_code, reason = "lists can say it before answers are judged by it")]
 mod pattern;
-#[allow(dead_code, reason = "lists can say it before answers are judged by it")]
+mod snippet;
 mod statuses;
-#[allow(dead_code, reason = "lists can say it before answers are judged by it")]
 mod text;
+mod wording;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::outcome::{Class, Failure, Phase};
-use crate::response::Response;
-
 use comparison::Comparison;
 use statuses::Statuses;
-use text::TextTest;
+use text::{TextTest, Wanted};
 
+pub use examination::{Examination, Findings, MOST_KEPT_BYTES, Remainder};
+pub use judge::{Judgement, Seen, judge, not_evaluated};
 pub use parse::{KEYS, parse};
 
 /// How one expectation was judged, or that it was not. Texts may quote bytes from outside: escape before showing.
@@ -113,13 +111,11 @@ pub struct Check {
     /// `None` asks whether it is there.
     op: Option<Op>,
     value: Box<str>,
-    #[allow(dead_code, reason = "lists can say it before answers are judged by it")]
     expectation: Expectation,
 }
 
 /// What a check is about, and what it wants.
 #[derive(Clone)]
-#[allow(dead_code, reason = "lists can say it before answers are judged by it")]
 enum Expectation {
     Status(Arc<Statuses>),
     Body(TextTest),
@@ -140,13 +136,38 @@ enum Expectation {
 enum Presence<T> {
     There,
     Absent,
-    /// One that is there holds.
-    Any(T),
+    /// One that is there holds; with what is not wanted, all of them and at least one.
+    Holding(T),
+}
+
+/// A test of one value among several.
+trait Test<V: ?Sized> {
+    /// Whether a value is as wanted.
+    fn holds(&self, value: &V) -> bool;
+
+    /// Whether it says what a value must not be.
+    fn is_negated(&self) -> bool;
+}
+
+impl<T> Presence<T> {
+    /// Whether these are as wanted, all that there are.
+    fn holds_of<V: ?Sized>(&self, values: &[&V]) -> bool
+    where
+        T: Test<V>,
+    {
+        match self {
+            Presence::There => !values.is_empty(),
+            Presence::Absent => values.is_empty(),
+            Presence::Holding(test) if test.is_negated() => {
+                !values.is_empty() && values.iter().all(|value| test.holds(value))
+            }
+            Presence::Holding(test) => values.iter().any(|value| test.holds(value)),
+        }
+    }
 }
 
 /// What is wanted of a header's value.
 #[derive(Clone)]
-#[allow(dead_code, reason = "lists can say it before answers are judged by it")]
 enum HeaderTest {
     Text(TextTest),
     Number(Comparison<f64>),
@@ -164,6 +185,36 @@ impl Check {
         // A path of JSON reads better so, and it is how the contract writes it.
         let op = if op == Op::Is && self.key.starts_with("json.") { "==" } else { op.as_str() };
         format!("{}{op}{}", self.key, quoted(&self.value))
+    }
+
+    /// Whether it wants to see the headers of the answer.
+    pub fn looks_at_headers(&self) -> bool {
+        matches!(self.expectation, Expectation::Header { .. })
+    }
+
+    /// Whether it wants to know what a certificate says.
+    pub fn looks_at_certificates(&self) -> bool {
+        matches!(self.expectation, Expectation::TlsDays(_))
+    }
+
+    /// Whether it wants to know what is in the body, beyond its bytes.
+    pub fn looks_into_body(&self) -> bool {
+        matches!(self.expectation, Expectation::Body(_) | Expectation::Json { .. })
+    }
+
+    /// Whether only redirects are expected: then they are the answer and not followed.
+    pub fn expects_redirects(&self) -> bool {
+        matches!(&self.expectation, Expectation::Status(statuses) if statuses.are_redirects())
+    }
+
+    fn wants_whole_body(&self) -> bool {
+        match &self.expectation {
+            Expectation::Json { .. } => true,
+            Expectation::Body(test) => {
+                matches!(&test.wants, Wanted::Matches(pattern) if pattern.begin().is_none())
+            }
+            _ => false,
+        }
     }
 }
 
@@ -195,36 +246,9 @@ fn quoted(value: &str) -> String {
     format!("\"{}\"", escaped.replace('\n', "\\n").replace('\t', "\\t"))
 }
 
-/// Judges an answer that came whole: the status is below 400.
-///
-/// # Errors
-/// `status` with what was expected and what came.
-pub fn judge(response: &Response) -> Result<(), Failure> {
-    match response.status {
-        Some(status) if status < 400 => Ok(()),
-        Some(status) => Err(Failure::new(
-            Class::Status,
-            Phase::Check,
-            format!("expected a status below 400, got {status}"),
-        )),
-        None => Err(Failure::new(Class::Internal, Phase::Check, "an answer without a status")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_status_below_400_passes() {
-        let judged = |status| judge(&Response { status: Some(status), ..Response::default() });
-        for status in [200, 204, 301, 304, 399] {
-            assert_eq!(judged(status), Ok(()), "{status}");
-        }
-        for status in [400, 404, 500, 599, 600, 999] {
-            assert_eq!(judged(status).map_err(|failure| failure.class), Err(Class::Status), "{status}");
-        }
-    }
 
     #[test]
     fn the_longest_operator_wins() {

@@ -81,7 +81,7 @@ fn simple(key: &str, op: Op, value: &str) -> Result<Expectation, String> {
         "body" => body(op, value),
         "bytes" => compared(key, op, size(value)?).map(Expectation::Bytes),
         "sha256" => sha256(op, value),
-        "type" => text(key, op, value).map(TextTest::in_lower_case).map(Expectation::Type),
+        "type" => media_type(op, value).map(Expectation::Type),
         "time" => elapsed(key, op, value).map(Expectation::Time),
         "ttfb" => elapsed(key, op, value).map(Expectation::Ttfb),
         "tls-days" => compared(key, op, number(value)?).map(Expectation::TlsDays),
@@ -168,13 +168,19 @@ fn presence<T>(
             Err(format!("!{key} says that there is none: nothing can stand behind it, as '{op}' does"))
         }
         (false, None) => Ok(Presence::There),
-        (false, Some(op)) => test(op).map(Presence::Any),
+        (false, Some(op)) => test(op).map(Presence::Holding),
     }
 }
 
 fn text(key: &str, op: Op, value: &str) -> Result<TextTest, String> {
     TextTest::new(op, value)
         .unwrap_or_else(|| Err(format!("{key} is a text, '{op}' compares figures: write {}", example(key))))
+}
+
+/// Media types have no case; a regular expression is held against one in lower case.
+fn media_type(op: Op, value: &str) -> Result<TextTest, String> {
+    let is_pattern = matches!(op, Op::Matches | Op::MatchesNot);
+    if is_pattern { text("type", op, value) } else { text("type", op, &value.to_ascii_lowercase()) }
 }
 
 fn compared<T: PartialOrd>(key: &str, op: Op, bound: T) -> Result<Comparison<T>, String> {

@@ -83,18 +83,50 @@ impl Pattern {
 
     /// Whether it is found in a text that is there as a whole.
     pub(super) fn is_match(&self, text: &[u8]) -> bool {
-        match (&self.engine, self.scan()) {
-            (Engine::Whole(regex), _) => regex.is_match(text),
-            (_, Some(mut scan)) => scan.feed(text).is_some() || scan.finish(),
-            (Engine::Automaton(_), None) => false,
+        self.find_end(text).is_some()
+    }
+
+    /// Where in a text that is there as a whole the first match was found to end.
+    pub(super) fn find_end(&self, text: &[u8]) -> Option<usize> {
+        match (&self.engine, self.begin()) {
+            (Engine::Whole(regex), _) => regex.find(text).map(|found| found.end()),
+            (_, Some(mut place)) => {
+                self.feed(&mut place, text).or_else(|| self.ends(&place).then_some(text.len()))
+            }
+            (Engine::Automaton(_), None) => None,
         }
     }
 
-    /// Begins a search through blocks; `None` when this pattern wants all of a text at once.
-    pub(super) fn scan(&self) -> Option<Scan<'_>> {
+    /// Where a search through blocks begins; `None` when this pattern wants all of a text at once.
+    pub(super) fn begin(&self) -> Option<Place> {
         let Engine::Automaton(dfa) = &self.engine else { return None };
-        let state = dfa.start_state(&start::Config::new().anchored(Anchored::No)).ok()?;
-        Some(Scan { dfa, state })
+        dfa.start_state(&start::Config::new().anchored(Anchored::No)).ok().map(Place)
+    }
+
+    /// Goes through the next block. Says where in it the first match was found to end; `None` goes on.
+    pub(super) fn feed(&self, place: &mut Place, block: &[u8]) -> Option<usize> {
+        let Engine::Automaton(dfa) = &self.engine else { return None };
+        let mut state = place.0;
+        for (at, byte) in block.iter().enumerate() {
+            state = dfa.next_state(state, *byte);
+            if dfa.is_special_state(state) {
+                // The automaton is one byte behind: a match ends before the byte that tells of it.
+                if dfa.is_match_state(state) {
+                    return Some(at);
+                }
+                if dfa.is_dead_state(state) {
+                    break;
+                }
+            }
+        }
+        place.0 = state;
+        None
+    }
+
+    /// Whether the end of the text is what the search waited for.
+    pub(super) fn ends(&self, place: &Place) -> bool {
+        let Engine::Automaton(dfa) = &self.engine else { return false };
+        dfa.is_match_state(dfa.next_eoi_state(place.0))
     }
 
     fn memory_usage(&self) -> usize {
@@ -105,37 +137,8 @@ impl Pattern {
     }
 }
 
-/// A search between two blocks.
-pub(super) struct Scan<'p> {
-    dfa: &'p dense::DFA<Vec<u32>>,
-    state: StateID,
-}
-
-impl Scan<'_> {
-    /// Goes through the next block. Says where in it the first match was found to end; `None` goes on.
-    pub(super) fn feed(&mut self, block: &[u8]) -> Option<usize> {
-        let mut state = self.state;
-        for (at, byte) in block.iter().enumerate() {
-            state = self.dfa.next_state(state, *byte);
-            if self.dfa.is_special_state(state) {
-                // The automaton is one byte behind: a match ends before the byte that tells of it.
-                if self.dfa.is_match_state(state) {
-                    return Some(at);
-                }
-                if self.dfa.is_dead_state(state) {
-                    break;
-                }
-            }
-        }
-        self.state = state;
-        None
-    }
-
-    /// Whether the end of the text is what the pattern waited for.
-    pub(super) fn finish(&self) -> bool {
-        self.dfa.is_match_state(self.dfa.next_eoi_state(self.state))
-    }
-}
+/// Where a search stands between two blocks: all that is kept of what went by.
+pub(super) struct Place(StateID);
 
 fn engine(text: &str) -> Result<Engine, String> {
     let syntax = syntax::Config::new().utf8(false).nest_limit(MOST_NESTED);
@@ -159,7 +162,7 @@ fn engine(text: &str) -> Result<Engine, String> {
     let config = meta::Config::new()
         .utf8_empty(false)
         .nfa_size_limit(Some(MOST_PROGRAM_BYTES))
-        .which_captures(WhichCaptures::None);
+        .which_captures(WhichCaptures::Implicit);
     meta::Builder::new().configure(config).build_from_hir(&hir).map(Engine::Whole).map_err(|_| too_large())
 }
 
@@ -186,8 +189,8 @@ mod tests {
     /// Searched in blocks of every size, down to single bytes.
     fn found_in_blocks(pattern: &Pattern, text: &[u8]) -> Vec<bool> {
         let in_blocks_of = |size| {
-            let mut scan = pattern.scan().expect("an automaton");
-            text.chunks(size).any(|block| scan.feed(block).is_some()) || scan.finish()
+            let mut place = pattern.begin().expect("an automaton");
+            text.chunks(size).any(|block| pattern.feed(&mut place, block).is_some()) || pattern.ends(&place)
         };
         (1..=text.len().max(1)).map(in_blocks_of).collect()
     }
@@ -231,10 +234,10 @@ mod tests {
     #[test]
     fn what_has_no_automaton_is_searched_whole() {
         let word = pattern(r"\bok\b");
-        assert!(word.scan().is_none());
+        assert!(word.begin().is_none());
         assert!(word.is_match("ganz ok.".as_bytes()) && !word.is_match("okö".as_bytes()));
-        assert!(pattern(r"\w{60}").scan().is_none());
-        assert!(pattern(r"(?-u:\b)ok").scan().is_some());
+        assert!(pattern(r"\w{60}").begin().is_none());
+        assert!(pattern(r"(?-u:\b)ok").begin().is_some());
     }
 
     #[test]

@@ -45,14 +45,6 @@ impl TextTest {
         Some(wants.map(|wants| TextTest { wants, is_negated }))
     }
 
-    /// The same without a difference of case in an equality: for names such as media types.
-    pub(super) fn in_lower_case(mut self) -> TextTest {
-        if let Wanted::Is(text) = &mut self.wants {
-            text.make_ascii_lowercase();
-        }
-        self
-    }
-
     /// Whether a text is as wanted.
     pub(super) fn holds(&self, text: &str) -> bool {
         let holds = match &self.wants {

@@ -340,6 +340,11 @@ pub(super) struct OutputArgs {
     /// One JSON object per URL in place of the lines
     #[arg(long)]
     pub(super) json: bool,
+    /// Response headers into the records
+    ///
+    /// Under their names in small letters, repeated ones one by one; the values of Set-Cookie and the like are masked.
+    #[arg(long, hide_short_help = true)]
+    pub(super) headers: bool,
     /// No summary, no bar; -qq: nothing but the exit status
     #[arg(short, long, action = ArgAction::Count)]
     pub(super) quiet: u8,

@@ -143,6 +143,7 @@ fn output(typed: &OutputArgs, silent: bool, env: &Environment) -> Result<Output,
     let bar_is_wanted = verbosity >= Verbosity::Normal && !silent && !typed.no_progress_meter;
     Ok(Output {
         json: typed.json,
+        headers: typed.headers,
         reports: typed.report.clone(),
         failed: typed.failed.clone(),
         verbosity,

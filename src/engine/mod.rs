@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 pub use task::Finished;
 pub use telling::{Batches, Queue};
 
+use crate::check;
 use crate::config::{Objective, UntilPass};
 use crate::event::{Event, Limiters, RunInfo, Stop, Summary, Trace};
 use crate::http::Fetch;
@@ -326,6 +327,7 @@ impl Engine {
             attempt.timings.queue = now.saturating_duration_since(waiting.since);
         }
         attempt.failure = Some(Failure::new(class, phase, message));
+        attempt.verdicts = check::not_evaluated(&waiting.request.checks);
         let mut attempts = waiting.earlier;
         attempts.push(Box::new(attempt));
         self.settle(&waiting.request, attempts);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Message;
+use crate::check;
 use crate::event::Trace;
 use crate::http::Fetch;
 use crate::outcome::{Attempt, Class, Failure};
@@ -44,6 +45,9 @@ impl Task {
             panic::catch_unwind(AssertUnwindSafe(|| self.fetch.fetch(request, &self.slot, self.tracer())));
         let mut attempt = fetched.unwrap_or_else(|panic| crashed(started, &self.slot, panic.as_ref()));
         attempt.timings.queue = self.queue;
+        if attempt.verdicts.is_empty() {
+            attempt.verdicts = check::not_evaluated(&request.checks);
+        }
         if let Some(bounded) = bounded {
             name_limit(&mut attempt, bounded.limits.max_time, &self.request);
         }

@@ -1,13 +1,18 @@
-//! The body: read to its end, counted, held to its limit, handed to whoever saves it.
+//! The body: read to its end, counted, held to its limit, handed to whoever saves it or looks into it.
 //!
 //! Knows readers and `--max-filesize`. Refuses to keep what it reads (`save`) and to decode it (`decode`).
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use super::buffers::Lender;
+use super::connection::Deadline;
+use super::decode::Turns;
 use super::head::Framing;
 use super::save::Saving;
+use crate::check::Examination;
 use crate::outcome::{Class, Failure, Phase};
+use crate::runtime::Slot;
 
 /// The first read of a body asks for so much: a parked body holds no more than this.
 const SMALL: usize = 4 << 10;
@@ -31,14 +36,28 @@ pub(super) struct Delivery<'a> {
     pub(super) limit: Option<u64>,
     /// How many they are, after decoding.
     pub(super) delivered: &'a mut u64,
-    /// `None` discards them.
+    /// `None` keeps none of them.
     pub(super) saving: Option<&'a mut Saving>,
+    /// `None` looks at none of them.
+    pub(super) examining: Option<Examining<'a>>,
+}
+
+/// A look at the bytes as they come, and the turns of others meanwhile: it takes longer than to receive them.
+pub(super) struct Examining<'a> {
+    examination: &'a mut Examination,
+    turns: Turns,
+}
+
+impl<'a> Examining<'a> {
+    pub(super) fn new(examination: &'a mut Examination, slot: &Arc<Slot>, total: Deadline) -> Examining<'a> {
+        Examining { examination, turns: Turns::new(slot, total) }
+    }
 }
 
 impl Delivery<'_> {
     /// Whether anybody wants to see the bytes; else it is enough to know how many came.
     pub(super) fn wants_bytes(&self) -> bool {
-        self.saving.is_some()
+        self.saving.is_some() || self.examining.is_some()
     }
 
     /// Counts bytes that were not looked at.
@@ -59,14 +78,20 @@ impl Delivery<'_> {
         if let Some(saving) = &mut self.saving {
             saving.take(bytes);
         }
+        if let Some(examining) = &mut self.examining {
+            examining.examination.take(bytes);
+        }
         Ok(())
     }
 
-    /// Writes what has come together, if it is worth it.
+    /// Writes what has come together, if it is worth it, and lets others have a turn after much was looked at.
     ///
     /// # Errors
     /// `write`, or a limit of time.
     pub(super) fn settle(&mut self) -> Result<(), Failure> {
+        if let Some(Examining { examination, turns }) = &mut self.examining {
+            turns.spend(examination.take_work())?;
+        }
         self.saving.as_mut().map_or(Ok(()), |saving| saving.settle())
     }
 }
@@ -176,9 +201,9 @@ mod tests {
         let mut delivered = 0;
         let lender = Lender::default();
         let body = || io::repeat(b'x').take(bytes as u64);
-        let mut delivery = Delivery { limit, delivered: &mut 0, saving: None };
+        let mut delivery = Delivery { limit, delivered: &mut 0, saving: None, examining: None };
         let whole = receive(body(), true, &lender, &mut delivery);
-        let mut delivery = Delivery { limit, delivered: &mut delivered, saving: None };
+        let mut delivery = Delivery { limit, delivered: &mut delivered, saving: None, examining: None };
         let ended = receive(body(), false, &lender, &mut delivery);
         assert_eq!(matches!(whole, Ended::Whole), matches!(ended, Ended::Whole));
         (matches!(ended, Ended::Whole), delivered)

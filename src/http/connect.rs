@@ -105,7 +105,7 @@ impl Exchange<'_> {
 
     /// What is known of TLS, once a connection and only for those who will be told.
     pub(super) fn note_tls(&mut self, connection: &Connection) {
-        if self.client.wants_details && self.response.tls.is_none() {
+        if self.response.tls.is_none() && self.wants_tls() {
             self.response.tls = connection.tls_facts();
         }
     }
@@ -115,7 +115,7 @@ fn no_place() -> Failure {
     error::internal(Phase::Dns, "a URL without host or port came this far")
 }
 
-fn gave_up(wake: Wake, deadline: Deadline, phase: Phase) -> Failure {
+pub(super) fn gave_up(wake: Wake, deadline: Deadline, phase: Phase) -> Failure {
     match wake {
         Wake::Stopped => error::cancelled(phase),
         Wake::Late | Wake::Woken => error::late(deadline.limit, phase),

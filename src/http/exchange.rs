@@ -10,7 +10,7 @@ use std::time::Instant;
 use ureq::http;
 use url::{Position, Url};
 
-use super::body::{self, Delivery, Ended};
+use super::body::{self, Delivery, Ended, Examining};
 use super::connection::{Connection, Deadline};
 use super::decode::{self, Coding, Turns};
 use super::error::{self, Limit};
@@ -22,6 +22,7 @@ use super::transport::{self, Home};
 use super::wire::{Terms, TimeLimits, Wire};
 use super::writer::Writer;
 use super::{Client, Tracer, note_hop, plain, redirect, route};
+use crate::check::{Examination, Findings};
 use crate::config::Proxy;
 use crate::event::Trace;
 use crate::outcome::{Class, Failure, Phase};
@@ -176,8 +177,7 @@ impl<'a> Exchange<'a> {
                 total: self.request.limits.max_time.unwrap_or_default(),
                 stall: self.request.limits.stall,
             },
-            is_head: self.method == Method::HEAD,
-            wants_coding: self.request.compressed,
+            asked: self.asked(),
             absolute: matches!(self.way(), Way::Forward(_)).then(|| route::origin(self.url()).into()),
             tracer: self.tracer.clone(),
             logs_wire: self.client.logs_wire,
@@ -312,7 +312,7 @@ impl<'a> Exchange<'a> {
     /// Where an answer leads; `None` when it is the last.
     pub(super) fn redirect(&self, answer: &Answer) -> Result<Option<Url>, Failure> {
         let limit = self.request.limits.max_redirs;
-        if limit == 0 || !redirect::is_redirect(answer.head.status) {
+        if limit == 0 || !redirect::is_redirect(answer.head.status) || self.expects_redirect() {
             return Ok(None);
         }
         redirect::next(self.url(), answer.head.location.as_ref()).map(Some)
@@ -350,18 +350,20 @@ impl<'a> Exchange<'a> {
         self.response.method = Some(self.method.clone());
         self.response.url_effective = Some(next.clone());
         (self.response.status, self.response.tls, self.response.content_type) = (None, None, None);
+        self.response.headers = None;
         self.url = Some(next);
         self.watch.begin_hop();
         Ok(())
     }
 
-    /// Reads the body of the last answer to its end. What is to be saved of it waits for the verdict; what failed here is
-    /// discarded here.
+    /// Reads the body of the last answer to its end, and finds out what its checks want to know of it. What is to be
+    /// saved of it waits for the verdict; what failed here is discarded here.
     #[inline(never)]
-    pub(super) fn receive(&mut self, mut answer: Answer) -> Result<Option<Saving>, Failure> {
+    pub(super) fn receive(&mut self, mut answer: Answer) -> Result<(Option<Saving>, Findings), Failure> {
         let folder = self.client.folder.as_ref();
         let mut saving = folder.map(|folder| folder.begin(self.request, self.slot, self.total));
-        let ended = self.read_body(&mut answer, saving.as_mut());
+        let mut examination = self.begin_examination(&answer.head);
+        let ended = self.read_body(&mut answer, saving.as_mut(), examination.as_mut());
         let known = self.finish(answer);
         if let Some(saving) = &saving {
             self.watch.concede(Phase::Write, saving.spent());
@@ -373,8 +375,8 @@ impl<'a> Exchange<'a> {
                 Err(known.unwrap_or_else(|| error::from_ureq(&error, self.watch.phase())))
             }
         };
-        match read {
-            Ok(()) => Ok(saving),
+        match read.and_then(|()| self.find_out(examination)) {
+            Ok(findings) => Ok((saving, findings)),
             Err(failure) => {
                 if let Some(saving) = saving {
                     saving.discard();
@@ -384,8 +386,14 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    fn read_body(&mut self, answer: &mut Answer, saving: Option<&mut Saving>) -> Ended {
-        let codings = match codings(&answer.head) {
+    fn read_body(
+        &mut self,
+        answer: &mut Answer,
+        saving: Option<&mut Saving>,
+        examination: Option<&mut Examination>,
+    ) -> Ended {
+        let codings = if self.request.compressed { codings(&answer.head) } else { Ok(Vec::new()) };
+        let codings = match codings {
             Ok(codings) => codings,
             Err(failure) => return Ended::Failed(failure),
         };
@@ -396,7 +404,9 @@ impl<'a> Exchange<'a> {
         {
             return Ended::Failed(failure);
         }
-        let mut delivery = Delivery { limit, delivered: &mut self.response.size_delivered, saving };
+        let examining = examination.map(|examination| Examining::new(examination, self.slot, self.total));
+        let mut delivery =
+            Delivery { limit, delivered: &mut self.response.size_delivered, saving, examining };
         match &mut answer.rest {
             Rest::Plain(wire) => {
                 wire.read_plain_body(&mut delivery).map_or_else(Ended::Failed, |()| Ended::Whole)

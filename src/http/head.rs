@@ -64,9 +64,9 @@ impl Head {
 pub(super) struct Asked {
     /// The request was a HEAD.
     pub(super) is_head: bool,
-    /// The body is to be decoded.
+    /// The body is to be decoded, or somebody wants to know that it would have to be.
     pub(super) wants_coding: bool,
-    /// All headers are wanted in the record.
+    /// All headers are wanted, by the record or by a check.
     pub(super) wants_headers: bool,
     /// The request was a CONNECT: no body follows, whatever the head says of one (RFC 9110 §9.3.6).
     pub(super) is_connect: bool,

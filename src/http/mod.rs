@@ -13,6 +13,7 @@ mod decode;
 mod error;
 mod exchange;
 mod head;
+mod judging;
 mod noproxy;
 mod plain;
 mod pool;
@@ -28,19 +29,18 @@ mod tunnel;
 mod wire;
 mod writer;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use exchange::Exchange;
 use stopwatch::Stopwatch;
 
-use crate::check;
 use crate::config::Config;
 use crate::event::Trace;
-use crate::outcome::{Attempt, Failure, Phase};
+use crate::outcome::{Attempt, Failure};
 use crate::request::Request;
 use crate::response::{Hop, Response};
-use crate::runtime::{Runtime, Slot};
+use crate::runtime::{Offload, Runtime, Slot};
 
 /// Who is told of what happens on the way; `None` tells nobody.
 pub type Tracer = wire::Tracer;
@@ -69,6 +69,11 @@ pub struct Client {
     logs_wire: bool,
     /// A record will ask for what takes time to find out: our end of a connection, what a certificate says.
     wants_details: bool,
+    /// `--headers`: all of them are kept for the record.
+    keeps_headers: bool,
+    offload: Arc<Offload>,
+    /// Held by whoever reads a large JSON document, on a thread that may wait.
+    large_document: Arc<Mutex<()>>,
 }
 
 impl Client {
@@ -93,7 +98,10 @@ impl Client {
                 .transpose()?,
             user_agent: config.request.user_agent.clone(),
             logs_wire: config.output.verbosity >= crate::config::Verbosity::Wire,
-            wants_details: config.output.json,
+            wants_details: config.output.wants_details(),
+            keeps_headers: config.output.headers,
+            offload: Arc::clone(runtime.offload()),
+            large_document: Arc::default(),
         })
     }
 }
@@ -103,26 +111,29 @@ impl Fetch for Client {
         // Made where it will stay: it is large, and moved through several hands.
         let mut attempt = Box::new(Attempt::begin(Instant::now()));
         let mut watch = Stopwatch::start(Arc::clone(slot), attempt.started);
-        let fetched = fetch_one(self, request, slot, &tracer, &mut watch, &mut attempt.response);
+        let fetched = fetch_one(self, request, slot, &tracer, &mut watch, &mut attempt);
         attempt.timings = watch.stop();
         attempt.failure = fetched.err();
+        if !self.keeps_headers {
+            attempt.response.headers = None;
+        }
         attempt
     }
 }
 
 /// The straight line of one attempt: hop after hop until an answer, then its body, then what is to be said of it, then
 /// the file of one that passed.
-/// `response` is filled as things are seen, so it is complete at every exit.
+/// `attempt.response` is filled as things are seen, so it is complete at every exit.
 fn fetch_one(
     client: &Client,
     request: &Request,
     slot: &Arc<Slot>,
     tracer: &Tracer,
     watch: &mut Stopwatch,
-    response: &mut Response,
+    attempt: &mut Attempt,
 ) -> Result<(), Failure> {
-    let mut exchange = Exchange::new(client, request, slot, tracer, watch, response);
-    let saving = loop {
+    let mut exchange = Exchange::new(client, request, slot, tracer, watch, &mut attempt.response);
+    let (saving, findings) = loop {
         let answer = exchange.ask()?;
         match exchange.redirect(&answer) {
             Ok(Some(next)) => exchange.follow(answer, next)?,
@@ -133,9 +144,9 @@ fn fetch_one(
             }
         }
     };
-    watch.enter(Phase::Check);
-    let judged = check::judge(response);
-    save::conclude(saving, judged, watch, response)
+    let judgement = exchange.judge(&findings);
+    attempt.verdicts = judgement.verdicts;
+    save::conclude(saving, judgement.failure.map_or(Ok(()), Err), watch, &mut attempt.response)
 }
 
 fn note_hop(response: &mut Response, tracer: &Tracer, from: url::Url, status: u16, to: &url::Url) {

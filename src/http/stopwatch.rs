@@ -51,6 +51,11 @@ impl Stopwatch {
         self.since
     }
 
+    /// How long the first byte of the last answer took, from the moment the attempt had its slot; zero without one.
+    pub(super) fn ttfb(&self) -> Duration {
+        self.timings.starttransfer.unwrap_or_default()
+    }
+
     /// Where the attempt is.
     pub(super) fn phase(&self) -> Phase {
         self.phase.unwrap_or(Phase::Queue)

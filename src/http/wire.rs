@@ -97,9 +97,7 @@ impl fmt::Debug for Wire {
 /// What one exchange needs to know.
 pub(super) struct Terms {
     pub(super) limits: TimeLimits,
-    pub(super) is_head: bool,
-    /// The body is to be decoded.
-    pub(super) wants_coding: bool,
+    pub(super) asked: Asked,
     /// Scheme, host and port, where a proxy is asked for the whole URL (RFC 9112 §3.2.2).
     pub(super) absolute: Option<Box<str>>,
     pub(super) tracer: Tracer,
@@ -119,12 +117,7 @@ impl Wire {
             slot,
             watch,
             limits: terms.limits,
-            asked: Asked {
-                is_head: terms.is_head,
-                wants_coding: terms.wants_coding,
-                wants_headers: false,
-                is_connect: false,
-            },
+            asked: terms.asked,
             tracer: terms.tracer.clone(),
             logs_wire: terms.logs_wire,
             buffers: WireBuffers::new(lender),

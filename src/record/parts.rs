@@ -164,20 +164,10 @@ impl TlsRecord {
             issuer: facts.issuer.clone(),
             not_after: facts.not_after.map(rfc3339),
             chain_not_after: facts.chain_not_after.map(rfc3339),
-            days_left: facts.chain_not_after.map(|end| days_between(now, end)),
+            days_left: facts.days_left(now),
             verified: facts.verified,
         }
     }
-}
-
-/// Whole days, rounded down: below zero as soon as it is over.
-fn days_between(now: SystemTime, end: SystemTime) -> i64 {
-    const A_DAY: i64 = 86_400;
-    let seconds = match end.duration_since(now) {
-        Ok(left) => i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-        Err(over) => -i64::try_from(over.duration().as_millis().div_ceil(1000)).unwrap_or(i64::MAX),
-    };
-    seconds.div_euclid(A_DAY)
 }
 
 /// The cause in words with every address that was tried in vain, those not named in the message already.
@@ -207,14 +197,6 @@ pub(super) fn header_map(headers: &[(String, String)]) -> BTreeMap<String, Vec<S
 mod tests {
     use super::*;
     use crate::outcome::Phase;
-
-    #[test]
-    fn days_left_are_whole_days_and_below_zero_when_it_is_over() {
-        let at = |seconds| SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
-        for (now, end, days) in [(0, 86_400, 1), (0, 86_399, 0), (5, 5, 0), (6, 5, -1), (86_406, 5, -2)] {
-            assert_eq!(days_between(at(now), at(end)), days, "{now} to {end}");
-        }
-    }
 
     #[test]
     fn a_cause_names_each_tried_address_once() {

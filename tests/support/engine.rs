@@ -13,7 +13,7 @@ use greenfetch::event::{Event, RunInfo, Sink, Summary};
 use greenfetch::http::{Fetch, Tracer};
 use greenfetch::list::{Credits, Entry};
 use greenfetch::outcome::{Attempt, Class, Failure, Outcome, Phase};
-use greenfetch::plan::Planner;
+use greenfetch::plan::{Listed, Planner};
 use greenfetch::record;
 use greenfetch::request::{Location, Request};
 use greenfetch::runtime::{Runtime, Slot, Wake};
@@ -79,6 +79,17 @@ impl Run {
     where
         F: Fn(&Request, &Arc<Slot>) -> Fetched + Send + Sync + 'static,
     {
+        let planner = Planner::new(&Config::default());
+        let listed = (0..).zip(urls).map(|(urlnum, url)| planner.plan(urlnum, entry(url))).collect();
+        self.start_listed(listed, |runtime| Arc::new(Table(table(runtime))))
+    }
+
+    /// Starts it over these entries, with whoever fetches.
+    pub(crate) fn start_listed(
+        self,
+        listed: Vec<Listed>,
+        fetch: impl FnOnce(&Runtime) -> Arc<dyn Fetch>,
+    ) -> Running {
         let mode = self.concurrency.mode;
         let runtime = Runtime::start(mode, self.concurrency.jobs).expect("a runtime");
         let info = RunInfo {
@@ -88,13 +99,11 @@ impl Run {
             started_at: record::wall_now(),
             entries: None,
         };
-        let fetch = Arc::new(Table(table(&runtime)));
+        let fetch = fetch(&runtime);
         let schedule = Schedule::new(&self.concurrency);
         let credits = Arc::new(Credits::new());
         let Parts { engine, sender, batches, .. } =
             Engine::assemble(&runtime, fetch, schedule, credits, self.orders, info);
-        let planner = Planner::new(&Config::default());
-        let listed = (0..).zip(urls).map(|(urlnum, url)| planner.plan(urlnum, entry(url))).collect();
         sender.send(Message::Listed(listed));
         sender.send(Message::EndOfList(None));
         runtime.start_root(move || engine.run(std::iter::empty())).expect("a root");
@@ -102,7 +111,8 @@ impl Run {
     }
 }
 
-fn entry(url: &str) -> Entry {
+/// A bare line.
+pub(crate) fn entry(url: &str) -> Entry {
     Entry {
         location: Location { source: "list".into(), line: 1 },
         method: None,

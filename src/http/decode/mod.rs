@@ -77,6 +77,11 @@ pub(super) fn codings(header: &str) -> Result<Vec<Coding>, Failure> {
     Ok(codings)
 }
 
+/// Whether a `Content-Encoding` names nothing that would have to be undone.
+pub(super) fn is_identity(header: &str) -> bool {
+    codings(header).is_ok_and(|codings| codings.is_empty())
+}
+
 /// A reader of what the codings were applied to. Its errors are the body's own, or hold a `Failure`.
 pub(super) fn reader<'r>(body: impl Read + 'r, codings: &[Coding], turns: &'r Turns) -> Box<dyn Read + 'r> {
     let layer = |inner: Box<dyn Read + 'r>, coding: &Coding| -> Box<dyn Read + 'r> {
@@ -103,7 +108,10 @@ impl Turns {
 
     /// Counts a step, and gives the others their turn when it is time; then looks at the clock, as nobody else does
     /// while nothing is waited for.
-    fn spend(&self, bytes: usize) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// `cancelled`, or `timeout`.
+    pub(super) fn spend(&self, bytes: usize) -> Result<(), Failure> {
         let work = self.work.get() + bytes + STEP_BYTES;
         if work < TURN_BYTES {
             self.work.set(work);
@@ -112,15 +120,18 @@ impl Turns {
         self.work.set(0);
         self.slot.yield_through_selector();
         if self.slot.is_stopped() {
-            return Err(io::Error::other(error::cancelled(Phase::Receive)));
+            return Err(error::cancelled(Phase::Receive));
         }
         match self.total.at {
-            Some(at) if at <= Instant::now() => {
-                Err(io::Error::other(error::late(self.total.limit, Phase::Receive)))
-            }
+            Some(at) if at <= Instant::now() => Err(error::late(self.total.limit, Phase::Receive)),
             _ => Ok(()),
         }
     }
+}
+
+/// A failure on its way through a reader; `body` takes it out again.
+fn inside(failure: Failure) -> io::Error {
+    io::Error::other(failure)
 }
 
 fn failure(message: impl Into<String>) -> Failure {

@@ -128,7 +128,7 @@ impl<'r> Layer<'r> {
         } else if step.read == 0 && step.written == 0 {
             return Err(if is_over { cut(self.coding) } else { invalid(self.coding, "it leads nowhere") });
         }
-        self.turns.spend(step.read + step.written)?;
+        self.turns.spend(step.read + step.written).map_err(super::inside)?;
         Ok(Some(step.written))
     }
 }

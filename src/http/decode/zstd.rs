@@ -91,7 +91,7 @@ impl<'r> Frames<'r> {
             let decoded = decoder.decode_blocks(&mut self.source, BlockDecodingStrategy::UptoBlocks(1));
             decoded.map_err(|error| self.source.reason(&error))?;
         }
-        self.turns.spend(written)?;
+        self.turns.spend(written).map_err(super::inside)?;
         Ok(Some(written))
     }
 }
@@ -104,7 +104,7 @@ fn decoder() -> Box<FrameDecoder> {
 
 /// Reads the head of a frame; false when it was one to be skipped, and was.
 fn begin_frame(decoder: &mut FrameDecoder, source: &mut Source<'_>, turns: &Turns) -> io::Result<bool> {
-    turns.spend(0)?;
+    turns.spend(0).map_err(super::inside)?;
     match decoder.reset(&mut *source) {
         Ok(()) => Ok(true),
         Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
