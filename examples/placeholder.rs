@@ -15,8 +15,7 @@ use std::sync::Arc;
 use greenfetch::config::{Config, Mode};
 use greenfetch::demo::{LOOPBACK, Origin};
 use greenfetch::http::{Client, Fetch};
-use greenfetch::list::Entry;
-use greenfetch::plan::{Listed, Planner};
+use greenfetch::plan::Planner;
 use greenfetch::request::{Location, Request};
 use greenfetch::runtime::{Answer, Runtime, Slot};
 use url::Url;
@@ -65,15 +64,7 @@ fn both_forms(runtime: &Runtime, client: &Arc<Client>, request: &Arc<Request>) -
 
 /// What `greenfetch URL` would ask.
 fn request(config: &Config, url: &str) -> Result<Arc<Request>, String> {
-    let entry = Entry {
-        location: Location { source: "<args>".into(), line: 1 },
-        method: None,
-        text: url.to_owned(),
-        url: Url::parse(url).map_err(|error| error.to_string()),
-        settings: Vec::new(),
-    };
-    match Planner::new(config).plan(0, entry) {
-        Listed::Request(request) => Ok(request),
-        Listed::Rejected(_, failure) => Err(failure.message),
-    }
+    let location = Location { source: "<args>".into(), line: 1 };
+    let url = Url::parse(url).map_err(|error| error.to_string())?;
+    Ok(Planner::new(config).plan_bare(0, location, url))
 }

@@ -7,9 +7,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use url::Host;
+use url::{Host, Url};
 
-use crate::request::{Method, Resolve, RetryPolicy, Secret};
+use crate::request::{HeaderEdit, Method, Resolve, RetryPolicy, Secret};
 
 /// How tasks run: data, not code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +82,28 @@ pub struct Config {
     pub run: Run,
     /// Who is told what.
     pub output: Output,
+    /// What was typed of that which a list can say too.
+    pub given: Given,
+}
+
+/// Which options were typed, of those that a list can say too: these beat `@defaults`, a default of ours does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each option")]
+pub struct Given {
+    /// `-X` or `-I`.
+    pub method: bool,
+    /// `-A`.
+    pub user_agent: bool,
+    /// `-m`.
+    pub max_time: bool,
+    /// `--connect-timeout`.
+    pub connect_timeout: bool,
+    /// `--max-filesize`.
+    pub max_filesize: bool,
+    /// `--max-redirs`.
+    pub max_redirs: bool,
+    /// `--retry`.
+    pub retry: bool,
 }
 
 /// How many at once.
@@ -109,15 +131,6 @@ impl Default for Concurrency {
             mode: Mode::Coroutines,
         }
     }
-}
-
-/// A header of the command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HeaderEdit {
-    /// `-H 'K: V'` and, with an empty value, `-H 'K;'`.
-    Set(String, Secret),
-    /// `-H 'K:'`: leave out one that we would send by ourselves.
-    Remove(String),
 }
 
 /// What every request is like.
@@ -274,6 +287,38 @@ pub struct Run {
     pub slo: Vec<Objective>,
     /// `--what-if`: numbers of jobs to replay the run with, in order. Defaults to none.
     pub what_if: Vec<u32>,
+    /// `--base`: where relative lines count from; `None` takes no relative lines before `@base`.
+    pub base: Option<Url>,
+    /// `--defaults`: settings as if `@defaults` stood first in every list; unread.
+    pub defaults: Option<String>,
+    /// `--trust-stdin`: a list from standard input may do what one in a file may.
+    pub trust_stdin: bool,
+    /// `--only`: patterns of URLs or names of which one has to match; empty takes all.
+    pub only: Vec<String>,
+    /// `--skip`: patterns of URLs or names of which none may match.
+    pub skip: Vec<String>,
+    /// `--tag`: tags of which an entry has to have one; empty takes all.
+    pub tags: Vec<String>,
+    /// `--shard`: which part of the list; `None` is all of it.
+    pub shard: Option<Shard>,
+    /// `--dry-run`: nothing is sent, the list is printed as it was understood.
+    pub dry_run: bool,
+}
+
+/// `--shard I/N`: one of N parts of a list, the same URLs in it everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// From 1 to `of`.
+    pub index: u32,
+    /// At least 1.
+    pub of: u32,
+}
+
+impl Run {
+    /// Whether entries of a list may be left out, so that their number says little.
+    pub fn chooses(&self) -> bool {
+        !self.only.is_empty() || !self.skip.is_empty() || !self.tags.is_empty() || self.shard.is_some()
+    }
 }
 
 /// `--until-pass D[,N]`: how long, and how often in a row.

@@ -146,6 +146,10 @@ pub struct Summary {
     pub list_ended: bool,
     /// A list that could not be read to its end or, from standard input, had an error: exit 2.
     pub list_error: Option<String>,
+    /// Entries that `--only`, `--skip` or `--tag` left out.
+    pub not_chosen: u64,
+    /// Entries that belong to another shard.
+    pub other_shards: u64,
     /// Why the run ended before its list; `None` when it did not.
     pub stop: Option<Stop>,
     /// The most requests that were in flight at once.
@@ -160,6 +164,20 @@ pub struct Summary {
     pub cpu: Duration,
     /// What the process came to; `None` unless somebody measures it.
     pub measures: Option<Measures>,
+}
+
+impl Summary {
+    /// Why nothing was taken up of a list that was read to its end; `None` when something was.
+    pub fn why_nothing(&self) -> Option<&'static str> {
+        match (self.taken_up, self.list_ended) {
+            (0, true) if self.other_shards > 0 => Some("nothing to fetch in this shard (--shard)"),
+            (0, true) if self.not_chosen > 0 => {
+                Some("nothing to fetch: all of the list is left out (--only, --skip, --tag)")
+            }
+            (0, true) => Some("nothing to fetch: the list is empty"),
+            _ => None,
+        }
+    }
 }
 
 /// What only a process itself can say of itself.

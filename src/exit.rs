@@ -85,7 +85,7 @@ pub const TABLE: &str = "\
   0  every URL passed (soft failures allowed)
   1  a URL failed
   2  usage or list error, a report that cannot be begun: nothing was fetched (but for what standard input had brought before its error)
-  3  nothing to fetch: the list or input is empty (with --allow-empty: 0)
+  3  nothing to fetch: the list or input is empty or all left out (with --allow-empty: 0; an empty shard of a list that is not: 0)
   4  every URL passed, a gate on the run failed
   5  a report or body could not be written to its end
 101  a bug
@@ -110,7 +110,7 @@ pub fn exit_status(summary: &Summary, told: Told, allow_empty: bool) -> ExitStat
         return ExitStatus::Usage;
     }
     if summary.taken_up == 0 && summary.list_ended {
-        return if allow_empty { ExitStatus::Pass } else { ExitStatus::Empty };
+        return if allow_empty || summary.other_shards > 0 { ExitStatus::Pass } else { ExitStatus::Empty };
     }
     match summary.stop {
         Some(Stop::Signal(signal)) => return ExitStatus::Signal(signal),

@@ -298,6 +298,7 @@ mod tests {
             host: "a".to_owned(),
             soft,
             curl: None,
+            again: None,
         })
     }
 

@@ -3,6 +3,9 @@
 //! Knows the words of a request. Refuses to know where it came from (`list`), how defaults were
 //! combined (`plan`) and how it is sent (`http`).
 
+mod header;
+pub(crate) mod resolve;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,6 +15,8 @@ use url::Url;
 
 use crate::check::Check;
 use crate::outcome::Class;
+
+pub use header::{HeaderEdit, check_header_value};
 
 /// The place in a list that an entry stands at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,17 +35,25 @@ impl fmt::Display for Location {
 
 /// A text that no output may show: a header's value, a password.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Box<str>);
+pub struct Secret {
+    text: Box<str>,
+    stays: bool,
+}
 
 impl Secret {
     /// Hides a text.
     pub fn new(text: impl Into<Box<str>>) -> Secret {
-        Secret(text.into())
+        Secret { text: text.into(), stays: false }
+    }
+
+    /// The same text, which no other origin than the listed one may see: it came from a variable of the environment.
+    pub fn that_stays(self) -> Secret {
+        Secret { stays: true, ..self }
     }
 
     /// The text itself, for the wire alone.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 
@@ -112,10 +125,10 @@ pub struct Header {
 
 impl Header {
     /// Whether a change of origin must drop it: it says who we are (RFC 9110 §15.4; curl
-    /// CVE-2018-1000007), whatever spelling it was given in.
+    /// CVE-2018-1000007), whatever spelling it was given in, or has the value of a variable in it.
     pub fn is_secret(&self) -> bool {
         const SECRET: [&str; 4] = ["authorization", "cookie", "cookie2", "proxy-authorization"];
-        SECRET.iter().any(|name| self.name.eq_ignore_ascii_case(name))
+        self.value.stays || SECRET.iter().any(|name| self.name.eq_ignore_ascii_case(name))
     }
 }
 
@@ -207,6 +220,18 @@ pub struct Subject {
     pub soft: bool,
     /// `--curl`: the request as a curl command, secrets masked; `None` unless asked for.
     pub curl: Option<Box<str>>,
+    /// The entry as a list of its own: absolute URL, `${…}` unexpanded, `@defaults` written out. `None` unless somebody
+    /// wants it.
+    pub again: Option<Box<str>>,
+}
+
+/// Where a list wants a body to be saved, below `--output-dir`: no part of it leads out of there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SaveAs {
+    /// `dir=`: relative folders; `None` is the folder itself.
+    pub dir: Option<Box<str>>,
+    /// `out=`: a relative name, folders in it too; `None` makes one of the URL.
+    pub out: Option<Box<str>>,
 }
 
 /// One thing to fetch.
@@ -232,6 +257,9 @@ pub struct Request {
     pub retry: Arc<RetryPolicy>,
     /// What is expected of the answer besides the default; shared by all requests that have the same.
     pub checks: Arc<[Check]>,
+    /// What the list calls its file, below `--output-dir`: folders and a name, either of which may be missing. `None`
+    /// leaves it all to us.
+    pub save_as: Option<Arc<SaveAs>>,
     /// Whether the host is the loopback by its own name or number, so that no default limit per host binds it.
     pub is_loopback: bool,
 }

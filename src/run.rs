@@ -7,25 +7,30 @@ use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::cli::{self, Command, DemoCommand, Environment, HelpTopic};
 use crate::compare;
 use crate::config::{Config, Operand, Verbosity};
 use crate::demo;
+use crate::dry_run;
 use crate::engine::{Engine, Message, Orders, Parts};
 use crate::event::{RunInfo, Stop};
 use crate::exit::{ExitStatus, SIGPIPE, TABLE, exit_status};
 use crate::http::Client;
-use crate::list::{self, Credits, Delivery};
+use crate::list::{self, Credits, Delivery, Reading, Variables};
 use crate::plan::{Listed, Planner};
 use crate::record;
 use crate::report::{self, About, Guarded, Streams};
-use crate::runtime::{Runtime, limits};
-use crate::sanitize::escape;
+use crate::runtime::{Runtime, Sender, is_readable_within, limits};
+use crate::sanitize::{Masks, escape};
 use crate::schedule::Schedule;
 use crate::signal;
 use crate::what_if::{self, Gatherer, Seen};
+
+/// How long an entry of a stream waits for indented lines below it, once nothing more is there: whoever writes a list
+/// line by line is that much faster, and nobody sees the difference.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Why a run did not begin: exit 2, and the whole text for standard error.
 #[derive(Debug, thiserror::Error)]
@@ -44,8 +49,13 @@ impl Refused {
 /// `Refused` when nothing was fetched: errors in the list, all at once, or a file or machine that cannot be used.
 pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
     let started = Instant::now();
-    let list = list::check(&config.operands).map_err(|refusal| Refused(refusal.to_string()))?;
-    let planner = Planner::new(config);
+    let masks = Arc::new(Masks::default());
+    let reading = reading(config, &masks);
+    let list = list::check(&config.operands, &reading).map_err(|refusal| Refused(refusal.to_string()))?;
+    if config.run.dry_run {
+        return dry_run::print(list, config, &masks, streams).map_err(no_thread);
+    }
+    let mut planner = Planner::new(config).hiding(Arc::clone(&masks));
     let mut concurrency = config.concurrency.clone();
     let (jobs, lowered) = limits::jobs_allowed(concurrency.mode, concurrency.jobs, descriptors_each(config));
     concurrency.jobs = jobs;
@@ -60,7 +70,7 @@ pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
         mode: concurrency.mode,
         started,
         started_at: record::wall_now(),
-        entries: list.entries(),
+        entries: list.entries().filter(|_| !config.run.chooses()),
     };
     let streams = patient(streams, &runtime);
     let directory = std::env::current_dir().ok().map(|here| here.to_string_lossy().into_owned());
@@ -91,10 +101,11 @@ pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
     list.start(
         move |urlnum, entry| planner.plan(urlnum, entry),
         credits,
-        move |delivery| for_list.send(message(delivery)),
+        move |delivery| deliver(delivery, &for_list),
     )
     .map_err(no_thread)?;
 
+    let batches = report::scrubbed(batches, masks);
     let (summary, told) = report::pump(batches, &mut sinks, |stop: Stop| sender.send(Message::Stop(stop)));
     if !config.run.what_if.is_empty() {
         let seen =
@@ -128,10 +139,27 @@ fn in_place(path: &Path, runtime: &Runtime) -> io::Result<Box<dyn Write + Send>>
     Ok(Box::new(outlet))
 }
 
-fn message(delivery: Delivery<Listed>) -> Message {
+fn deliver(delivery: Delivery<Listed>, sender: &Sender<Message>) {
     match delivery {
-        Delivery::Listed(entries) => Message::Listed(entries),
-        Delivery::End { error } => Message::EndOfList(error),
+        Delivery::Listed(entries) => sender.send(Message::Listed(entries)),
+        Delivery::Warning(words) => sender.send(Message::Remark(words)),
+        Delivery::End { error, left_out } => {
+            sender.send(Message::LeftOut(left_out.by_choice, left_out.by_shard));
+            sender.send(Message::EndOfList(error));
+        }
+    }
+}
+
+/// How the lists of a run are read; their secrets are added to the masks.
+fn reading(config: &Config, masks: &Arc<Masks>) -> Reading {
+    let variables = Variables::new(Arc::new(|name| std::env::var_os(name)), Arc::clone(masks));
+    Reading {
+        base: config.run.base.clone(),
+        defaults: config.run.defaults.clone(),
+        trust_stdin: config.run.trust_stdin,
+        wants_again: config.run.dry_run || config.output.failed.is_some(),
+        variables,
+        is_ready: |descriptor| is_readable_within(descriptor, PATIENCE),
     }
 }
 
@@ -167,11 +195,13 @@ pub fn main(argv: impl Iterator<Item = OsString>) -> ExitStatus {
             run(&config, streams(&environment)).map_err(|refused| refused.to_string())
         }
         Ok(Command::Compare(comparison)) => {
-            compare::run(&comparison, for_ci(&comparison.config, streams(&environment)))
+            let reading = reading(&comparison.config, &Arc::default());
+            compare::run(&comparison, &reading, for_ci(&comparison.config, streams(&environment)))
                 .map_err(|refused| refused.to_string())
         }
         Ok(Command::Demo(command)) => demo(command, &environment),
         Ok(Command::Help(HelpTopic::ExitCodes)) => Ok(print(TABLE)),
+        Ok(Command::Help(HelpTopic::Grammar)) => Ok(print(list::GRAMMAR)),
         Ok(Command::Help(HelpTopic::Schema)) => Ok(print(record::SCHEMA)),
         Ok(Command::Print(text)) => Ok(print(&text)),
         Err(error) => Err(error.to_string()),
@@ -231,7 +261,8 @@ fn demo(command: DemoCommand, environment: &Environment<'_>) -> Result<ExitStatu
             let origin = demo_origin()?;
             comparison.config.operands =
                 demo::comparison_list(origin.addr()).into_iter().map(Operand::Url).collect();
-            compare::lesson(&comparison, for_ci(&comparison.config, streams(environment)))
+            let reading = reading(&comparison.config, &Arc::default());
+            compare::lesson(&comparison, &reading, for_ci(&comparison.config, streams(environment)))
                 .map_err(|refused| refused.to_string())
         }
     }

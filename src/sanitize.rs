@@ -3,8 +3,12 @@
 //! Knows which characters can move a cursor, turn a line around or hide in it, and where a secret stands. Refuses to
 //! know what is shown where.
 
+mod masks;
+
 use std::borrow::Cow;
 use std::fmt::Write;
+
+pub use masks::Masks;
 
 /// What stands in the place of a secret.
 pub const MASK: &str = "***";

@@ -17,8 +17,7 @@ use url::Url;
 
 use crate::config::{Concurrency, Config};
 use crate::event::{Event, RunInfo, Sink};
-use crate::list::Entry;
-use crate::plan::{Listed, Planner};
+use crate::plan::Planner;
 use crate::record::Record;
 use crate::request::{Location, Request};
 use crate::schedule::{Next, Schedule};
@@ -61,14 +60,9 @@ impl Visits {
         let attempts: Vec<_> = attempts.collect();
         let text = format!("http://{}/", record.host);
         let location = Location { source: Arc::clone(&record.source), line: record.line };
-        let url = Url::parse(&text).map_err(|error| error.to_string());
-        let entry = Entry { location, method: None, text, url, settings: Vec::new() };
-        match self.planner.plan(self.visits.len() as u64, entry) {
-            Listed::Request(request) if !attempts.is_empty() => {
-                self.visits.push(Visit { urlnum: record.urlnum, request, attempts });
-            }
-            _ => {}
-        }
+        let Some(url) = Url::parse(&text).ok().filter(|_| !attempts.is_empty()) else { return };
+        let request = self.planner.plan_bare(self.visits.len() as u64, location, url);
+        self.visits.push(Visit { urlnum: record.urlnum, request, attempts });
     }
 
     /// In the list's order, as records come in that of their ends.

@@ -10,7 +10,7 @@ use greenfetch::http::Client;
 use greenfetch::outcome::Outcome;
 use greenfetch::plan::{Listed, Planner};
 
-use crate::support::engine::{MODES, Run, entry};
+use crate::support::engine::{MODES, Run, request};
 use crate::support::origin::{Origin, TlsOrigin};
 use crate::support::script::{Gate, Script, Steps};
 use crate::support::wire::certificate;
@@ -27,12 +27,10 @@ fn read(text: &str) -> Check {
 
 fn listed(config: &Config, lines: &[(String, &str)]) -> Vec<Listed> {
     let planner = Planner::new(config);
-    let plan = |(urlnum, (url, checks)): (u64, &(String, &str))| match planner.plan(urlnum, entry(url)) {
-        Listed::Request(mut request) => {
-            Arc::make_mut(&mut request).checks = checks.split_whitespace().map(read).collect();
-            Listed::Request(request)
-        }
-        rejected => rejected,
+    let plan = |(urlnum, (url, checks)): (u64, &(String, &str))| {
+        let mut request = request(&planner, urlnum, url);
+        Arc::make_mut(&mut request).checks = checks.split_whitespace().map(read).collect();
+        Listed::Request(request)
     };
     (0..).zip(lines).map(plan).collect()
 }

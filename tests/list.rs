@@ -194,9 +194,11 @@ fn an_error_of_the_list_is_found_before_anything_is_fetched() {
         (format!("{a} b c"), "%20"),
         (format!("get {a}"), "GET"),
         (format!("{a}\t{a}"), "TAB"),
-        ("@defaults max-time=5s".to_owned(), "@defaults"),
-        ("@include other".to_owned(), "@include"),
-        (format!("{a} expect=200"), "list:3:"),
+        ("@defaults max-time=soon".to_owned(), "'soon' is no duration"),
+        ("@include other".to_owned(), "other: No such file"),
+        ("@base there".to_owned(), "not an http or https URL"),
+        (format!("{a} expct=200"), "did you mean expect?"),
+        (format!("{a} body=x"), "body*= a text"),
     ] {
         Greenfetch::new()
             .list_text(format!("{a}\n# comment\n{line}\n"))

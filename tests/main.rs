@@ -4,6 +4,7 @@ mod support;
 
 mod check;
 mod ci;
+mod choice;
 mod compare;
 mod connect;
 mod curl;
@@ -33,6 +34,7 @@ mod route;
 mod runtime;
 mod schema;
 mod servers;
+mod settings;
 mod save;
 mod signals;
 mod slo;

@@ -28,7 +28,7 @@ const DOORS: &[Door] = &[
     Door { words: &["indicatif::"], places: &["report/progress.rs"], instead: "be a Sink" },
     Door {
         words: &["serde_json::"],
-        places: &["record.rs", "report/json.rs", "check/json.rs", "compare/child.rs"],
+        places: &["record.rs", "report/json.rs", "check/json.rs", "list/body.rs", "compare/child.rs"],
         instead: "use record::Record",
     },
     Door {
@@ -46,6 +46,7 @@ const DOORS: &[Door] = &[
         places: &["check/pattern.rs"],
         instead: "compile a check::Check, which shares what was compiled",
     },
+    Door { words: &["strsim::"], places: &["list/setting.rs"], instead: "errors of a list have their hint" },
     Door { words: &["signal_hook::"], places: &["signal.rs"], instead: "signals arrive as messages" },
     Door {
         words: &["Instant::now"],
@@ -87,7 +88,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Those that bring rooms together; nobody below names them.
-const ABOVE: [&str; 5] = ["engine", "run", "compare", "demo", "signal"];
+const ABOVE: [&str; 6] = ["engine", "run", "compare", "demo", "dry_run", "signal"];
 
 /// What is plain data or computes on it, and so names no room at all.
 const BELOW: [&str; 15] = [

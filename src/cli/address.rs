@@ -4,27 +4,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use url::Host;
-
 use super::value::shown;
 use crate::config::ConnectTo;
 use crate::request::Resolve;
+use crate::request::resolve::{parse_addr, parse_host, split_host};
 
-/// `--resolve [+]HOST:PORT:ADDR[,ADDR]`. The `+` of curl's is a lifetime in its cache: taken, and without effect here.
+/// `--resolve`.
 pub(super) fn parse_resolve(text: &str) -> Result<Resolve, String> {
-    let rest = text.strip_prefix('+').unwrap_or(text);
-    let (host, rest) = split_host(rest).ok_or_else(|| no_resolve(text))?;
-    let (port, addrs) = rest.split_once(':').ok_or_else(|| no_resolve(text))?;
-    let port = port.parse().ok().filter(|port| *port > 0);
-    Ok(Resolve {
-        host: parse_resolve_host(host)?,
-        port: port.ok_or_else(|| format!("in '{}' the port is no number from 1 to 65535", shown(text)))?,
-        addrs: addrs.split(',').map(parse_addr).collect::<Result<_, _>>()?,
-    })
-}
-
-fn no_resolve(text: &str) -> String {
-    format!("'{}' is not HOST:PORT:ADDR[,ADDR] such as example.com:443:127.0.0.1", shown(text))
+    Resolve::parse(text)
 }
 
 /// `--connect-to HOST1:PORT1:HOST2:PORT2`, of which each may be empty.
@@ -50,39 +37,10 @@ fn unless_empty<T>(text: &str, parse: fn(&str) -> Result<T, String>) -> Result<O
     if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
 }
 
-fn parse_host(text: &str) -> Result<Host, String> {
-    Host::parse(text).map_err(|why| format!("'{}' is no host: {why}", shown(text)))
-}
-
 fn parse_port(text: &str) -> Result<u16, String> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let port = text.parse().ok().filter(|port| digits && *port > 0);
     port.ok_or_else(|| format!("the port '{}' is no number from 1 to 65535", shown(text)))
-}
-
-/// Up to the colon after the host, which may be an address in brackets.
-fn split_host(text: &str) -> Option<(&str, &str)> {
-    match text.find(']') {
-        Some(end) if text.starts_with('[') => Some((&text[..=end], text[end + 1..].strip_prefix(':')?)),
-        _ => text.split_once(':'),
-    }
-}
-
-/// As the URL standard writes hosts, so that it can be compared with the host of a URL.
-fn parse_resolve_host(host: &str) -> Result<String, String> {
-    if host == "*" {
-        return Ok(host.to_owned());
-    }
-    if host.starts_with('-') {
-        return Err(format!("'{}' removes nothing: there is no cache of names from before", shown(host)));
-    }
-    parse_host(host).map(|host| host.to_string())
-}
-
-/// An address as it is or, for IPv6, in brackets.
-fn parse_addr(text: &str) -> Result<IpAddr, String> {
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    bare.parse().map_err(|_| format!("'{}' is no IP address", shown(text)))
 }
 
 /// `demo --serve`: an address with or without a port, `:PORT`, or `PORT` alone on the loopback.
@@ -103,37 +61,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resolve_takes_a_host_a_port_and_addresses() {
-        let good = [
-            ("Example.com:443:10.0.0.1", "example.com", 443, vec!["10.0.0.1"]),
-            ("+a:1:::1,[::2],127.0.0.1", "a", 1, vec!["::1", "::2", "127.0.0.1"]),
-            ("*:80:[::1]", "*", 80, vec!["::1"]),
-            ("[::1]:80:127.0.0.1", "[::1]", 80, vec!["127.0.0.1"]),
-            ("bücher.example:80:::1", "xn--bcher-kva.example", 80, vec!["::1"]),
-        ];
-        for (text, host, port, addrs) in good {
-            let addrs = addrs.iter().map(|addr| addr.parse().unwrap()).collect();
-            assert_eq!(parse_resolve(text), Ok(Resolve { host: host.to_owned(), port, addrs }), "{text}");
-        }
-        let bad = [
-            "",
-            "a",
-            "a:1",
-            "a:1:",
-            "a:0:::1",
-            "a:65536:::1",
-            "a:x:::1",
-            ":1:::1",
-            "-a:1:::1",
-            "a:1:b",
-            "[::1:1:::1",
-        ];
-        for bad in bad.into_iter().chain(["a:1:::1,", "a b:1:::1", "[::1]80:::1"]) {
-            assert!(parse_resolve(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
     fn connect_to_takes_four_parts_of_which_each_may_be_empty() {
         let rows = [
             ("Example.com:443:127.0.0.1:8443", Some("example.com"), Some(443), Some("127.0.0.1"), Some(8443)),
@@ -143,7 +70,7 @@ mod tests {
             ("bücher.example:::1", Some("xn--bcher-kva.example"), None, None, Some(1)),
         ];
         for (text, host, port, to_host, to_port) in rows {
-            let to_host = to_host.map(|host| Host::parse(host).unwrap());
+            let to_host = to_host.map(|host| url::Host::parse(host).unwrap());
             let expected = ConnectTo { host: host.map(str::to_owned), port, to_host, to_port };
             assert_eq!(parse_connect_to(text), Ok(expected), "{text}");
         }

@@ -19,7 +19,7 @@ use super::complaint::Typed;
 use super::proxy::{self, Chosen};
 use super::value::{self, ColorChoice, Limit, Modes, WhatIf};
 use super::{report, retry, slo, until_pass};
-use crate::config::{ConnectTo, Mode, Objective, ReportTo, UntilPass};
+use crate::config::{ConnectTo, Mode, Objective, ReportTo, Shard, UntilPass};
 use crate::request::{Method, Resolve, RetryOn, Secret};
 
 /// Columns that `help_text` wraps at; on a terminal clap follows the terminal, up to `MAX_WIDTH`.
@@ -38,7 +38,7 @@ const USAGE: &str = "\
 greenfetch [OPTIONS] [URL|FILE|-]...
        greenfetch demo [OPTIONS]       on a built-in loopback origin
        greenfetch demo --many [N] | --block | --serve [ADDR]
-       greenfetch help [exit-codes|schema]";
+       greenfetch help [exit-codes|grammar|schema]";
 
 const TEMPLATE: &str = "{about-with-newline}\n{usage-heading} {usage}\n\n{all-args}{after-help}";
 
@@ -47,7 +47,8 @@ const AFTER_HELP: &str = "D is 5, 0.5, 5s, 300ms or 2m; SIZE is 512, 64KiB or 10
 const AFTER_LONG_HELP: &str = "\
 Operands, in any number:
   An operand that begins with scheme:// is a URL, - is standard input, anything
-  else is a list file with one URL a line. Without an operand, standard input is
+  else is a list file: a URL a line, with settings and checks behind it or
+  indented below (greenfetch help grammar). Without an operand, standard input is
   read if it is no terminal. demo and help are commands only as the first
   operand (report and diff are reserved for some); a file of that name is ./demo.
 
@@ -59,7 +60,7 @@ What demo has beside a run, each without options of one:
 Values:
   D, a duration, is 5, 0.5, 5s, 300ms or 2m. SIZE is 512, 64KiB or 10MB. 0 is no
   limit for both. An option given twice holds as given last; -H, -d, --report,
-  --resolve and --connect-to add up.
+  --resolve, --connect-to, --only, --skip and --tag add up.
 
 curl's habits do no harm:
   -f -L -S -Z -g are taken and already so; -s is -q. --fail-early, --parallel-max,
@@ -332,6 +333,48 @@ pub(super) struct RunArgs {
     /// bound by the processor.
     #[arg(long, hide_short_help = true, value_name = "JOBS,...", value_parser = Typed(value::parse_what_if))]
     pub(super) what_if: Option<WhatIf>,
+    /// Relative lines of the list count from here
+    ///
+    /// As @base in a list, which takes its place.
+    #[arg(long, value_name = "URL", hide_short_help = true, value_parser = Typed(value::parse_base))]
+    pub(super) base: Option<url::Url>,
+    /// As if @defaults stood first in every list
+    ///
+    /// SETTINGS are written as in a list: 'expect=200 max-time=5s'. greenfetch help grammar has them all.
+    #[arg(long, value_name = "SETTINGS", hide_short_help = true, allow_hyphen_values = true)]
+    #[arg(value_parser = Typed(value::parse_text))]
+    pub(super) defaults: Option<String>,
+    /// Let standard input do what a list file may
+    ///
+    /// A list from standard input may not name variables and files, include lists, say where bodies are saved, or turn
+    /// verification off, unless this says that you know who wrote it.
+    #[arg(long, hide_short_help = true)]
+    pub(super) trust_stdin: bool,
+    /// Only URLs or names that match
+    ///
+    /// * is anything, / too, and ? any one character. Of several --only one has to match.
+    #[arg(long, value_name = "GLOB", hide_short_help = true, allow_hyphen_values = true)]
+    #[arg(value_parser = Typed(value::parse_glob))]
+    pub(super) only: Vec<String>,
+    /// No URLs or names that match
+    #[arg(long, value_name = "GLOB", hide_short_help = true, allow_hyphen_values = true)]
+    #[arg(value_parser = Typed(value::parse_glob))]
+    pub(super) skip: Vec<String>,
+    /// Only entries with this tag, or another given one
+    #[arg(long, value_name = "TAG", hide_short_help = true, allow_hyphen_values = true)]
+    #[arg(value_parser = Typed(value::parse_glob))]
+    pub(super) tag: Vec<String>,
+    /// One of N parts of the list, I from 1
+    ///
+    /// By a hash of the URL that is the same on every machine and in every version. A part with nothing in it is exit 0
+    /// if the others have something.
+    #[arg(long, value_name = "I/N", hide_short_help = true, value_parser = Typed(value::parse_shard))]
+    pub(super) shard: Option<Shard>,
+    /// Print the list as understood, send nothing
+    ///
+    /// Each entry as a list of its own: absolute URL, @defaults written out, variables by their names, passwords masked.
+    #[arg(long, hide_short_help = true)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -146,9 +146,9 @@ fn help(topics: &[OsString]) -> Result<Command, UsageError> {
     match &*topic {
         "exit-codes" => Ok(Command::Help(HelpTopic::ExitCodes)),
         "schema" => Ok(Command::Help(HelpTopic::Schema)),
-        "grammar" => Err(UsageError(format!("help {topic}: not in this version"))),
+        "grammar" => Ok(Command::Help(HelpTopic::Grammar)),
         _ => Err(UsageError(format!(
-            "help: there is no topic '{}', only exit-codes and schema",
+            "help: there is no topic '{}', only exit-codes, grammar and schema",
             shown(&topic)
         ))),
     }
@@ -168,6 +168,7 @@ mod tests {
         );
         assert!(matches!(typed(&["help"]), Ok(Command::Print(page)) if page == help_text(true)));
         assert!(matches!(typed(&["help", "exit-codes"]), Ok(Command::Help(HelpTopic::ExitCodes))));
+        assert!(matches!(typed(&["help", "grammar"]), Ok(Command::Help(HelpTopic::Grammar))));
         assert_eq!(complaint(&["http://a/", "demo"]), "greenfetch: demo: no such file");
         assert_eq!(complaint(&["./help"]), "greenfetch: ./help: no such file");
     }
@@ -180,7 +181,6 @@ mod tests {
             );
             assert_eq!(complaint(&[word, "x"]), expected);
         }
-        assert!(complaint(&["help", "grammar"]).contains("not in this version"));
         assert!(matches!(typed(&["help", "schema"]), Ok(Command::Help(HelpTopic::Schema))));
         assert!(complaint(&["help", "\x1b[2J"]).contains("'\\x1b[2J'"));
         assert!(complaint(&["help", "exit-codes", "x"]).contains("one topic"));

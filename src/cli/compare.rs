@@ -20,7 +20,8 @@ const RUNS: u32 = 3;
 const ABOUT_ONE_RUN: [&str; 2] = ["Run", "Output"];
 
 /// Options of these groups that every run takes all the same.
-const TAKEN_BY_EVERY_RUN: [&str; 1] = ["allow_empty"];
+const TAKEN_BY_EVERY_RUN: [&str; 8] =
+    ["allow_empty", "base", "defaults", "trust_stdin", "only", "skip", "tag", "shard"];
 
 /// The comparison's own: each run gets what it decides.
 const OURS: [&str; 8] = ["compare", "runs", "jobs", "json", "quiet", "color", "ci", "no_progress_meter"];

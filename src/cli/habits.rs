@@ -114,8 +114,6 @@ const HABITS: &[Habit] = &[
         "there is no configuration file: all that counts is on the command line"),
     habit(&["--processes", "--from"],
         "not in this version; --compare runs the same list in every mode"),
-    habit(&["--only", "--skip", "--tag", "--shard", "--dry-run", "--base", "--trust-stdin", "--defaults"],
-        "not in this version"),
 ];
 
 #[cfg(test)]

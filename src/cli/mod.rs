@@ -66,6 +66,8 @@ pub enum DemoCommand {
 pub enum HelpTopic {
     /// `help exit-codes`: [`crate::exit::TABLE`].
     ExitCodes,
+    /// `help grammar`: [`crate::list::GRAMMAR`].
+    Grammar,
     /// `help schema`: [`crate::record::SCHEMA`].
     Schema,
 }

@@ -14,13 +14,14 @@ use super::until_pass;
 use super::value::{ColorChoice, Limit};
 use super::{Environment, UsageError};
 use crate::config::{
-    Concurrency, Config, Connection, Family, Limits, MEASURES_VARIABLE, MOST_SOCKET_PATH_BYTES, Mode,
+    Concurrency, Config, Connection, Family, Given, Limits, MEASURES_VARIABLE, MOST_SOCKET_PATH_BYTES, Mode,
     Operand, Output, Proxies, Run, Verbosity,
 };
 
 /// What was typed means this, or cannot be meant.
 pub(super) fn resolve(args: Args, operands: Vec<Operand>, env: &Environment) -> Result<Config, UsageError> {
     let config = Config {
+        given: given(&args),
         operands,
         concurrency: concurrency(&args.concurrency)?,
         request: request(args.request)?,
@@ -134,6 +135,27 @@ fn run(typed: RunArgs) -> Run {
         until_pass: typed.until_pass,
         slo: typed.slo,
         what_if: typed.what_if.map(|what_if| what_if.0).unwrap_or_default(),
+        base: typed.base,
+        defaults: typed.defaults,
+        trust_stdin: typed.trust_stdin,
+        only: typed.only,
+        skip: typed.skip,
+        tags: typed.tag,
+        shard: typed.shard,
+        dry_run: typed.dry_run,
+    }
+}
+
+/// What `@defaults` of a list do not beat.
+fn given(args: &Args) -> Given {
+    Given {
+        method: args.request.request.is_some() || args.request.head,
+        user_agent: args.request.user_agent.is_some(),
+        max_time: args.limits.max_time.is_some(),
+        connect_timeout: args.limits.connect_timeout.is_some(),
+        max_filesize: args.limits.max_filesize.is_some(),
+        max_redirs: args.request.max_redirs.is_some(),
+        retry: args.retry.retry.is_some(),
     }
 }
 

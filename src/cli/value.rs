@@ -5,9 +5,11 @@
 
 use std::time::Duration;
 
-use crate::config::Mode;
+use url::Url;
+
+use crate::config::{Mode, Shard};
 use crate::quantity::{self, LONGEST, Misfit, parse_decimal, split_unit};
-use crate::request::{Method, Secret};
+use crate::request::{Method, Secret, check_header_value};
 use crate::sanitize;
 
 /// A limit as it was typed; `None` is the `0` that means "no limit".
@@ -203,19 +205,33 @@ pub(super) fn parse_user_agent(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// `--base`.
+pub(super) fn parse_base(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some());
+    url.ok_or_else(|| format!("'{}' is no http or https URL", shown(text)))
+}
+
+/// `--only`, `--skip` and `--tag`: an empty one would match nothing.
+pub(super) fn parse_glob(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("an empty text matches nothing".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// `--shard I/N`.
+pub(super) fn parse_shard(text: &str) -> Result<Shard, String> {
+    let number = |text: &str| text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
+    let parts = text.split_once('/').and_then(|(index, of)| Some((number(index)?, number(of)?)));
+    match parts {
+        Some((index, of)) if (1..=of).contains(&index) => Ok(Shard { index, of }),
+        _ => Err(format!("'{}' is no part of a list; write I/N such as 1/4, I from 1 to N", shown(text))),
+    }
+}
+
 /// Any text: only that it is one is checked, before this.
 #[expect(clippy::unnecessary_wraps, reason = "the shape that every value's parser has")]
 pub(super) fn parse_text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
-}
-
-/// Whether a text can be the value of a header: no control character but a tab (RFC 9110 §5.5), so that nobody's
-/// value becomes another header or a request of its own.
-pub(super) fn check_header_value(text: &str) -> Result<(), String> {
-    match text.chars().find(|c| c.is_ascii_control() && *c != '\t') {
-        None => Ok(()),
-        Some(c) => Err(format!("a header's value cannot have the control character {c:?}")),
-    }
 }
 
 #[cfg(test)]
@@ -293,9 +309,9 @@ mod tests {
 
     #[test]
     fn no_value_can_end_a_header() {
-        assert!(check_header_value("a\tb ü \u{80}").is_ok());
+        assert!(parse_user_agent("a\tb ü \u{80}").is_ok());
         for bad in ["a\r\nb: c", "a\n", "\0", "\x1b[2J", "\x7f"] {
-            assert!(check_header_value(bad).is_err() && parse_user_agent(bad).is_err(), "{bad:?}");
+            assert!(parse_user_agent(bad).is_err(), "{bad:?}");
         }
     }
 

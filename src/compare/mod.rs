@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use crate::config::{Comparison, Config, Mode, Verbosity};
 use crate::exit::{ExitStatus, SIGPIPE};
-use crate::list::{self, Credits, Delivery, List};
+use crate::list::{self, Credits, Delivery, List, Reading};
 use crate::plan::{Listed, Planner};
 use crate::report::{self, Streams};
 use crate::runtime::children::Leash;
@@ -86,26 +86,27 @@ struct Results {
 ///
 /// # Errors
 /// `Refused` when nothing was sent: errors in the list, or a file or machine that cannot be used.
-pub fn run(comparison: &Comparison, streams: Streams) -> Result<ExitStatus, Refused> {
-    compare(comparison, streams, |_| String::new())
+pub fn run(comparison: &Comparison, reading: &Reading, streams: Streams) -> Result<ExitStatus, Refused> {
+    compare(comparison, reading, streams, |_| String::new())
 }
 
 /// The same on the demo's list: the table, and in three sentences what it shows.
 ///
 /// # Errors
 /// As for `run`.
-pub fn lesson(comparison: &Comparison, streams: Streams) -> Result<ExitStatus, Refused> {
-    compare(comparison, streams, lesson::sentences)
+pub fn lesson(comparison: &Comparison, reading: &Reading, streams: Streams) -> Result<ExitStatus, Refused> {
+    compare(comparison, reading, streams, lesson::sentences)
 }
 
 fn compare(
     comparison: &Comparison,
+    reading: &Reading,
     mut streams: Streams,
     teach: impl FnOnce(&Findings) -> String,
 ) -> Result<ExitStatus, Refused> {
     let config = &comparison.config;
     let spool = Spool::of(&config.operands).map_err(|error| Refused::because(spool::unreadable(&error)))?;
-    let list = list::check(spool.operands())
+    let list = list::check(spool.operands(), reading)
         .map_err(|refusal| Refused::List(spool.with_names(&refusal.to_string())))?;
     let n_urls = list.entries().unwrap_or(0);
     if n_urls == 0 {
@@ -154,7 +155,7 @@ fn write(streams: &mut Streams, config: &Config, text: &[u8]) -> ExitStatus {
 
 /// Looks through the whole list before anything is sent: everything is sent several times.
 fn refuse_what_is_not_idempotent(list: List, config: &Config, spool: &Spool) -> Result<(), Refused> {
-    let planner = Planner::new(config);
+    let mut planner = Planner::new(config);
     let credits = Arc::new(Credits::new());
     credits.give(usize::MAX);
     let (tell, told) = std::sync::mpsc::channel();

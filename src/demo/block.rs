@@ -13,9 +13,8 @@ use super::{Child, Shown};
 use crate::config::{Config, Mode};
 use crate::exit::ExitStatus;
 use crate::http::{Client, Fetch};
-use crate::list::Entry;
 use crate::outcome::Attempt;
-use crate::plan::{Listed, Planner};
+use crate::plan::Planner;
 use crate::request::{Location, Request};
 use crate::runtime::{Runtime, Slot, Wake};
 
@@ -81,11 +80,7 @@ fn request(origin: SocketAddr) -> Result<Arc<Request>, String> {
     let text = format!("http://{origin}{PATH}");
     let url = Url::parse(&text).map_err(|error| format!("{text}: {error}"))?;
     let location = Location { source: "demo".into(), line: 1 };
-    let entry = Entry { location, method: None, text, url: Ok(url), settings: Vec::new() };
-    match Planner::new(&Config::default()).plan(0, entry) {
-        Listed::Request(request) => Ok(request),
-        Listed::Rejected(_, failure) => Err(failure.to_string()),
-    }
+    Ok(Planner::new(&Config::default()).plan_bare(0, location, url))
 }
 
 /// All at once, on the worker. The wait begins last, when the neighbours are parked; that it is over before any of them

@@ -16,7 +16,7 @@ use crate::engine::{Batches, Engine, Message, Orders, Parts};
 use crate::event::{Event, RunInfo, Stop, Summary};
 use crate::exit::{Told, exit_status};
 use crate::http::Client;
-use crate::list::{Credits, Entry};
+use crate::list::Credits;
 use crate::plan::{Listed, Planner};
 use crate::record;
 use crate::request::Location;
@@ -95,14 +95,11 @@ fn requests(n: u32, origin: SocketAddr, planner: &Planner) -> Result<Vec<Listed>
     let text = format!("http://{origin}/gate/{n}");
     let url = Url::parse(&text).map_err(|error| format!("{text}: {error}"))?;
     let source: Arc<str> = "demo".into();
-    let entry = |line| Entry {
-        location: Location { source: Arc::clone(&source), line },
-        method: None,
-        text: text.clone(),
-        url: Ok(url.clone()),
-        settings: Vec::new(),
+    let request = |line| {
+        let location = Location { source: Arc::clone(&source), line };
+        Listed::Request(planner.plan_bare(u64::from(line) - 1, location, url.clone()))
     };
-    Ok((1..=n).map(|line| planner.plan(u64::from(line) - 1, entry(line))).collect())
+    Ok((1..=n).map(request).collect())
 }
 
 /// Follows the run to its end. A machine that gives less than its limits say ends it: the gate would stay closed.

@@ -41,6 +41,10 @@ const STARTS_IN_A_ROW: usize = 64;
 pub enum Message {
     /// The list has brought entries.
     Listed(Vec<Listed>),
+    /// Something to be said of the list.
+    Remark(String),
+    /// So many entries of the list were left out, by choice and as belonging to other shards: told before its end.
+    LeftOut(u64, u64),
     /// The list is at its end; `Some` is why it could not be read to it, or what was wrong in it.
     EndOfList(Option<String>),
     /// A fetch is over.
@@ -191,8 +195,8 @@ impl Engine {
             self.go_round();
         }
         self.credits.close();
-        if self.summary.taken_up == 0 && self.summary.list_ended && !self.orders.allow_empty {
-            self.teller.tell(Event::Warning("nothing to fetch: the list is empty".to_owned()));
+        if let Some(words) = self.summary.why_nothing().filter(|_| !self.orders.allow_empty) {
+            self.teller.tell(Event::Warning(words.to_owned()));
         }
         self.summary.wall = self.info.started.elapsed();
         self.summary.cpu = self.runtime.cpu_time().saturating_sub(self.cpu_before);
@@ -359,6 +363,10 @@ impl Engine {
     fn take(&mut self, message: Message) {
         match message {
             Message::Listed(entries) => self.take_up(entries),
+            Message::Remark(words) => self.teller.tell(Event::Warning(words)),
+            Message::LeftOut(not_chosen, other_shards) => {
+                (self.summary.not_chosen, self.summary.other_shards) = (not_chosen, other_shards);
+            }
             Message::EndOfList(error) => {
                 self.summary.list_ended |= self.summary.stop.is_none();
                 self.summary.list_error = error;

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -56,9 +56,12 @@ impl Folder {
 
     /// Begins to save a body. Until there is a block of it, nothing is on the disk.
     pub(super) fn begin(&self, request: &Request, slot: &Arc<Slot>, total: Deadline) -> Saving {
+        let (below, name) = place(request);
         Saving {
-            folder: self.path.clone(),
-            name: name(request.subject.urlnum, &request.url),
+            root: self.path.clone(),
+            folder: self.path.join(&below),
+            below,
+            name,
             offload: Arc::clone(&self.offload),
             slot: Arc::clone(slot),
             total,
@@ -71,6 +74,11 @@ impl Folder {
 
 /// A body that is being saved.
 pub(super) struct Saving {
+    /// As the user named it.
+    root: PathBuf,
+    /// What the list adds to it; mostly nothing.
+    below: PathBuf,
+    /// Both.
     folder: PathBuf,
     name: String,
     offload: Arc<Offload>,
@@ -97,8 +105,9 @@ impl Saving {
         }
         let (mut pending, path) = (std::mem::take(&mut self.pending), self.temporary());
         let part = self.part.take();
+        let (root, below) = (self.root.clone(), self.below.clone());
         let written = self.on_disk(move || {
-            let mut part = part.map_or_else(|| Part::create(path), Ok)?;
+            let mut part = part.map_or_else(|| Part::create_below(&root, &below, path), Ok)?;
             part.write(&pending)?;
             pending.clear();
             Ok((part, pending))
@@ -114,8 +123,9 @@ impl Saving {
         let (pending, path) = (std::mem::take(&mut self.pending), self.temporary());
         let (part, name) = (self.part.take(), self.folder.join(&self.name));
         let shown = name.to_string_lossy().into_owned();
+        let (root, below) = (self.root.clone(), self.below.clone());
         self.on_disk(move || {
-            let mut part = part.map_or_else(|| Part::create(path), Ok)?;
+            let mut part = part.map_or_else(|| Part::create_below(&root, &below, path), Ok)?;
             part.write(&pending)?;
             part.rename(name)?;
             Ok(part)
@@ -217,6 +227,12 @@ struct Part {
 }
 
 impl Part {
+    /// The same in folders that a list names, which are made.
+    fn create_below(root: &Path, below: &Path, path: PathBuf) -> Result<Part, Unwritten> {
+        make_folders(root, below)?;
+        Part::create(path)
+    }
+
     /// `O_EXCL`: neither a file nor a link that is there is opened (wget CVE-2014-4877).
     fn create(path: PathBuf) -> Result<Part, Unwritten> {
         match OpenOptions::new().write(true).create_new(true).open(&path) {
@@ -245,6 +261,41 @@ impl Drop for Part {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Makes what is missing of the folders below the root. A link is not followed, wherever it leads: what a list says must
+/// not end up elsewhere.
+fn make_folders(root: &Path, below: &Path) -> Result<(), Unwritten> {
+    let mut path = root.to_owned();
+    for part in below.components() {
+        path.push(part);
+        let made = match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => continue,
+            Ok(_) => Err(io::ErrorKind::NotADirectory.into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir(&path),
+            Err(error) => Err(error),
+        };
+        match made {
+            // Another URL has made it just now.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+            Err(error) => return Err(Unwritten { path, error }),
+            Ok(()) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The folder below ours, and the name in it: as the list says, else of our own making.
+fn place(request: &Request) -> (PathBuf, String) {
+    let ours = || name(request.subject.urlnum, &request.url);
+    let Some(wanted) = &request.save_as else { return (PathBuf::new(), ours()) };
+    let mut path = PathBuf::from(wanted.dir.as_deref().unwrap_or_default());
+    path.push(wanted.out.as_deref().map_or_else(|| ours().into(), PathBuf::from));
+    // What the list's own room has let through has only plain parts; what has not is no way out either.
+    let is_plain = |part: &Component<'_>| matches!(part, Component::Normal(_));
+    let path: PathBuf = path.components().filter(is_plain).collect();
+    let name = path.file_name().map_or_else(ours, |name| name.to_string_lossy().into_owned());
+    (path.parent().map(Path::to_owned).unwrap_or_default(), name)
 }
 
 /// A name that is one on every system, whatever the URL says: the place in the list makes it unique and no device, `.`

@@ -3,7 +3,8 @@
 //! Knows which headers go out without being asked for. Refuses to send (`exchange`).
 
 use super::{decode, head, plain, transport};
-use crate::config::{HeaderEdit, RequestDefaults};
+use crate::config::RequestDefaults;
+use crate::request::HeaderEdit;
 
 /// ureq in one setting, and the requests that it wrote in it.
 pub(super) struct Writer {

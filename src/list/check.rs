@@ -2,12 +2,17 @@
 //!
 //! Knows errors, and counts what is right. Refuses to keep an entry: memory does not follow the list's length.
 
-use super::grammar::{self, Fault, Line};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::audience::{At, Audience, Closed, Found, Halt};
+use super::grammar::Fault;
 use super::input::Input;
+use super::setting::Setting;
 use super::source::List;
-use super::{FileError, ListError, Refusal, http_url};
+use super::walk::{Scope, Walker};
+use super::{FileError, ListError, Reading, Refusal, http_url};
 use crate::config::Operand;
-use crate::request::Location;
 
 /// More errors than anybody reads; the rest is counted.
 const ERRORS_SHOWN: usize = 100;
@@ -16,20 +21,31 @@ const ERRORS_SHOWN: usize = 100;
 ///
 /// # Errors
 /// Every file that cannot be a list and every line that is wrong, of all inputs at once: exit 2.
-pub fn check(operands: &[Operand]) -> Result<List, Refusal> {
+pub fn check(operands: &[Operand], reading: &Reading) -> Result<List, Refusal> {
     let mut census = Census::default();
+    let mut walker = Walker::new(reading);
+    let defaults = match &reading.defaults {
+        Some(text) => walker.command_line(text, &mut census),
+        None => Arc::default(),
+    };
+    let mut inputs = Vec::new();
     for (index, operand) in operands.iter().enumerate() {
         let position = u32::try_from(index + 1).unwrap_or(u32::MAX);
-        if let Err(error) = census.operand(operand, position) {
-            census.refusal.files.push(error);
+        let read = Input::new(operand, position).and_then(|input| {
+            let scope = Scope::of(&input, reading, &defaults);
+            census.input(&mut walker, &input, scope)?;
+            Ok(input)
+        });
+        match read {
+            Ok(input) => inputs.push(input),
+            Err(error) => census.refusal.files.push(error),
         }
     }
-    census.verdict()
+    census.verdict(List::of(inputs, reading, defaults))
 }
 
 #[derive(Default)]
 struct Census {
-    inputs: Vec<Input>,
     entries: u64,
     has_streams: bool,
     hosts: Hosts,
@@ -37,58 +53,72 @@ struct Census {
 }
 
 impl Census {
-    fn operand(&mut self, operand: &Operand, position: u32) -> Result<(), FileError> {
-        let input = Input::new(operand, position)?;
-        match &input {
-            Input::Url { url, location } => self.line(&grammar::parse_operand(url), || location.clone()),
-            Input::File { .. } => self.file(&input)?,
-            Input::Stream { .. } => self.has_streams = true,
-        }
-        self.inputs.push(input);
-        Ok(())
-    }
-
-    fn file(&mut self, input: &Input) -> Result<(), FileError> {
-        let source = input.name();
-        let mut text = input.open()?;
-        loop {
-            let more = text.fill()?;
-            while let Some(raw) = text.next()? {
-                self.line(&grammar::parse(&raw), || Location { source: source.clone(), line: raw.number });
+    fn input(&mut self, walker: &mut Walker<'_>, input: &Input, mut scope: Scope) -> Result<(), FileError> {
+        let read = match input {
+            Input::Url { url, location } => {
+                let at = At { source: &location.source, line: location.line };
+                walker.operand(url, at, &scope, self).map_err(Halt::from)
             }
-            if !more {
-                return Ok(());
+            Input::File { .. } => walker.input(input, &mut scope, self),
+            Input::Stream { .. } => {
+                self.has_streams = true;
+                Ok(())
             }
+        };
+        match read {
+            Err(Halt::Broken(error)) => Err(error),
+            Ok(()) | Err(Halt::Closed) => Ok(()),
         }
     }
 
-    fn line(&mut self, line: &Line<'_>, location: impl FnOnce() -> Location) {
-        match line {
-            Line::Blank => {}
-            Line::Entry { word, .. } => {
-                self.entries += 1;
-                self.hosts.note(word);
-            }
-            Line::Rejected { .. } => self.entries += 1,
-            Line::Error(fault) => self.fault(fault, location),
-        }
-    }
-
-    fn fault(&mut self, fault: &Fault<'_>, location: impl FnOnce() -> Location) {
-        let errors = &mut self.refusal.errors;
-        if errors.errors.len() < ERRORS_SHOWN {
-            errors.errors.push(ListError::new(location(), fault));
-        } else {
-            errors.more += 1;
-        }
-    }
-
-    fn verdict(self) -> Result<List, Refusal> {
+    fn verdict(self, list: List) -> Result<List, Refusal> {
         if !self.refusal.files.is_empty() || self.refusal.errors.count() > 0 {
             return Err(self.refusal);
         }
         let entries = (!self.has_streams).then_some(self.entries);
-        Ok(List::new(self.inputs, entries, self.hosts.several))
+        Ok(list.counted(entries, self.hosts.several))
+    }
+}
+
+impl Audience for Census {
+    fn entry(&mut self, found: Found<'_>) {
+        self.entries += 1;
+        match found.base.filter(|_| !http_url::is_http(&found.text)) {
+            None => self.hosts.note(&found.text),
+            Some(base) => {
+                if let Ok(url) = http_url::join(&base.url, &found.text) {
+                    self.hosts.note(url.as_str());
+                }
+            }
+        }
+    }
+
+    fn more(&mut self, _: Vec<Setting>) {}
+
+    fn settle(&mut self) -> Result<(), Closed> {
+        Ok(())
+    }
+
+    fn rejected(&mut self, _: At<'_>, _: Cow<'_, str>, _: String) -> Result<(), Closed> {
+        self.entries += 1;
+        Ok(())
+    }
+
+    fn fault(&mut self, at: At<'_>, fault: &Fault<'_>) -> Result<(), Closed> {
+        let errors = &mut self.refusal.errors;
+        if errors.errors.len() < ERRORS_SHOWN {
+            errors.errors.push(ListError::new(at.location(), fault));
+        } else {
+            errors.more += 1;
+        }
+        Ok(())
+    }
+
+    /// The second reading says it.
+    fn warn(&mut self, _: String) {}
+
+    fn about_to_read(&mut self) -> Result<(), Closed> {
+        Ok(())
     }
 }
 
@@ -131,7 +161,7 @@ mod tests {
     }
 
     fn refused(operands: &[Operand]) -> String {
-        check(operands).expect_err("a refusal").to_string()
+        check(operands, &Reading::default()).expect_err("a refusal").to_string()
     }
 
     #[test]
@@ -147,7 +177,11 @@ mod tests {
             (Operand::Stdin, None),
             (Operand::File("/dev/null".into()), None),
         ] {
-            assert_eq!(check(std::slice::from_ref(&operand)).unwrap().entries(), entries, "{operand:?}");
+            assert_eq!(
+                check(std::slice::from_ref(&operand), &Reading::default()).unwrap().entries(),
+                entries,
+                "{operand:?}"
+            );
         }
     }
 
@@ -158,12 +192,15 @@ mod tests {
         for expected in [
             "greenfetch: fixtures/lists/utf16.txt is UTF-16 text: save it as UTF-8\n",
             "greenfetch: fixtures/lists/nul.txt is no text, its first line has a NUL",
-            "fixtures/lists/errors.txt:2:23: a word after the URL\n",
+            "fixtures/lists/errors.txt:2:23: a word that is no setting\n",
             "fixtures/lists/errors.txt:4:1: a word before the URL that is no method\n",
             "fixtures/lists/errors.txt:5:22: TAB-separated mirrors",
-            "fixtures/lists/errors.txt:6:1: @defaults is not in this version\n",
+            "fixtures/lists/errors.txt:7:8: body= is neither: data= is the body that is sent",
+            "fixtures/lists/errors.txt:8:22: there is no setting 'expct'\n",
+            "^^^^^ did you mean expect?\n",
+            "fixtures/lists/errors.txt:8:41: 'soon' is no duration; write 5",
             "<args>:4:11: a blank in a URL\n",
-            "greenfetch: 5 errors in the list: nothing was fetched",
+            "greenfetch: 7 errors in the list: nothing was fetched",
         ] {
             assert!(told.contains(expected), "{expected}\n{told}");
         }
@@ -174,7 +211,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("list");
         fs::write(&path, "https://a/ b\n".repeat(1234)).unwrap();
-        let refusal = check(&[Operand::File(path)]).expect_err("a refusal");
+        let refusal = check(&[Operand::File(path)], &Reading::default()).expect_err("a refusal");
         assert_eq!((refusal.errors.errors.len(), refusal.errors.count()), (ERRORS_SHOWN, 1234));
     }
 
@@ -189,7 +226,7 @@ mod tests {
             (&["https://a/", "https://a/", "https://b/"], true),
         ] {
             let operands: Vec<Operand> = urls.iter().map(|text| url(text)).collect();
-            assert_eq!(check(&operands).unwrap().several_hosts(), several, "{urls:?}");
+            assert_eq!(check(&operands, &Reading::default()).unwrap().several_hosts(), several, "{urls:?}");
         }
     }
 }

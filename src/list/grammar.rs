@@ -1,31 +1,48 @@
-//! One line becomes an entry, a line that can only fail, or an error of the list (pure).
+//! One line: an entry, more of one, a directive, a line that can only fail, or an error of the list (pure).
 //!
-//! Knows what may stand on a line. Refuses to know which list it is in, and allocates nothing for a line that is right:
-//! a file is read twice, and the first time only its errors matter.
+//! Knows what may stand on a line and where its parts begin. Refuses to know which list it is in and what settings mean,
+//! and allocates nothing for a line that is right: a file is read twice, and the first time only its errors matter.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use super::http_url::{self, is_http};
 use super::lines::{LINE_MAX, RawLine};
+use super::setting::{FLAGS, TEXT_KEYS, is_key, nearest};
+use super::words::{cut, key_length};
+use crate::check::Op;
 use crate::request::Method;
 
 const BLANKS: [char; 2] = [' ', '\t'];
 /// How much of a line that is too long is shown, in characters.
 const CUT_TEXT: usize = 80;
-const LATER: &str = "settings on a line are not in this version";
 
 /// What a line is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line<'a> {
     /// Nothing, or a comment.
     Blank,
-    /// A word that begins as an http or https URL does, alone or after a method.
+    /// A word that is meant as a URL, alone or after a method.
     Entry {
         /// What stands before the URL.
         method: Option<Method>,
         /// The URL as it is written; whether it is one, `http_url::parse` says.
         word: &'a str,
+        /// The line, which ends before its comment, and where in it settings may begin.
+        settings: Rest<'a>,
+    },
+    /// An indented line of settings, of the entry or `@defaults` above.
+    More(Rest<'a>),
+    /// `@defaults` and where its settings begin.
+    Defaults(Rest<'a>),
+    /// `@base` or `@include` and the one word behind it.
+    Directive {
+        /// Which of them.
+        which: Directive,
+        /// The line.
+        line: &'a str,
+        /// Where the word stands.
+        word: Range<usize>,
     },
     /// A line without a URL: one failed record.
     Rejected {
@@ -38,8 +55,33 @@ pub(super) enum Line<'a> {
     Error(Fault<'a>),
 }
 
+/// The directives that have one word behind them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Directive {
+    /// Relative URLs count from it.
+    Base,
+    /// Another list is read here.
+    Include,
+}
+
+/// A line from some byte on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rest<'a> {
+    /// The line without its comment.
+    pub(super) line: &'a str,
+    /// In bytes.
+    pub(super) at: usize,
+}
+
+impl<'a> Rest<'a> {
+    /// What stands there.
+    pub(super) fn text(self) -> &'a str {
+        &self.line[self.at..]
+    }
+}
+
 /// What is wrong with a line, before it is known which one.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault<'a> {
     /// The line without its comment.
     pub(super) line: &'a str,
@@ -59,12 +101,28 @@ impl Fault<'_> {
             None => self.message.clone(),
         }
     }
+
+    /// Without the secrets that came out of variables.
+    pub(super) fn masked(mut self, variables: &super::Variables) -> Self {
+        self.message = variables.masks().name(&self.message).into_owned();
+        self
+    }
 }
 
 /// A word and the byte of its line that it begins at.
 struct Word<'a> {
     at: usize,
     text: &'a str,
+}
+
+impl Word<'_> {
+    fn end(&self) -> usize {
+        self.at + self.text.len()
+    }
+
+    fn span(&self) -> Range<usize> {
+        self.at..self.end()
+    }
 }
 
 fn words(line: &str) -> impl Iterator<Item = Word<'_>> {
@@ -77,18 +135,18 @@ fn words(line: &str) -> impl Iterator<Item = Word<'_>> {
     pieces.filter(|word| !word.text.is_empty())
 }
 
-/// Reads one line of a file or a stream.
-pub(super) fn parse<'a>(raw: &RawLine<'a>) -> Line<'a> {
+/// Reads one line of a file or a stream; with a base, relative URLs are URLs.
+pub(super) fn parse<'a>(raw: &RawLine<'a>, has_base: bool) -> Line<'a> {
     let content = without_comment(raw.bytes);
     if content.iter().all(|&byte| is_blank(byte)) {
         return Line::Blank;
     }
     if raw.is_cut {
-        return too_long(content);
+        return unreadable(content, too_long(content));
     }
     match text(content) {
-        Ok(line) => parse_text(line),
-        Err(rejected) => rejected,
+        Ok(line) => parse_text(line, has_base),
+        Err(rejected) => unreadable(content, rejected),
     }
 }
 
@@ -103,7 +161,9 @@ pub(super) fn parse_operand(operand: &str) -> Line<'_> {
     };
     match line.find(BLANKS) {
         Some(at) => fault(line, &Word { at, text: &line[at..=at] }, "a blank in a URL", "write it as %20"),
-        None if is_http(line) => Line::Entry { method: None, word: line },
+        None if is_http(line) => {
+            Line::Entry { method: None, word: line, settings: Rest { line, at: line.len() } }
+        }
         None => Line::Rejected { text: line.into(), reason: http_url::reject(line) },
     }
 }
@@ -114,6 +174,21 @@ fn too_long(content: &[u8]) -> Line<'static> {
     Line::Rejected { text: text.into(), reason: "line longer than 64 KiB".to_owned() }
 }
 
+/// A line that is no text is one failed record, unless it was to be a setting: then its entry must not be fetched
+/// without it.
+fn unreadable<'a>(content: &'a [u8], rejected: Line<'a>) -> Line<'a> {
+    let Line::Rejected { reason, .. } = &rejected else { return rejected };
+    let readable = content.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let first = words(readable).next().filter(|first| is_blank(content[0]) && is_more(first));
+    let directive = words(readable).next().filter(|first| first.at == 0 && first.text.starts_with('@'));
+    match first.or(directive) {
+        Some(word) => {
+            Line::Error(Fault { line: readable, span: word.span(), message: reason.clone(), hint: None })
+        }
+        None => rejected,
+    }
+}
+
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
@@ -122,7 +197,34 @@ fn is_blank(byte: u8) -> bool {
 /// be in whatever encoding its author liked.
 fn without_comment(bytes: &[u8]) -> &[u8] {
     let begins_comment = |at: usize| bytes[at] == b'#' && (at == 0 || is_blank(bytes[at - 1]));
-    &bytes[..(0..bytes.len()).find(|&at| begins_comment(at)).unwrap_or(bytes.len())]
+    let Some(at) = (0..bytes.len()).find(|&at| begins_comment(at)) else { return bytes };
+    let before = &bytes[..at];
+    if before.iter().any(|&byte| matches!(byte, b'"' | b'\'' | b'[' | b'=')) {
+        return str::from_utf8(bytes).map_or(before, |line| &bytes[..comment(line)]);
+    }
+    before
+}
+
+/// Where the comment begins in a line with values that may have a `#` in them.
+fn comment(line: &str) -> usize {
+    let mut heads = words(line).take_while(|word| !word.text.starts_with('#'));
+    let Some(first) = heads.next() else { return line.find('#').unwrap_or(line.len()) };
+    if first.at > 0 && text_key(first.text).is_some() {
+        return line.len();
+    }
+    let mut at = match heads.next() {
+        _ if first.at > 0 && is_more(&first) => first.at,
+        Some(second) if is_url_word(second.text) => second.end(),
+        _ => first.end(),
+    };
+    loop {
+        match cut(line, at) {
+            Ok(Some(setting)) => at = setting.whole.end,
+            // What is left are blanks, or the comment.
+            Ok(None) => return line[at..].find('#').map_or(line.len(), |found| at + found),
+            Err(_) => return line.len(),
+        }
+    }
 }
 
 /// Takes what is UTF-8 without control characters; a tab counts as a blank.
@@ -143,50 +245,78 @@ fn text(content: &[u8]) -> Result<&str, Line<'_>> {
     }
 }
 
-fn parse_text(line: &str) -> Line<'_> {
+/// Whether a word can only be meant as an absolute URL, or as one whose beginning is in a variable.
+fn is_url_word(word: &str) -> bool {
+    is_http(word) || word.starts_with("${")
+}
+
+fn parse_text(line: &str, has_base: bool) -> Line<'_> {
     let mut words = words(line);
     let Some(first) = words.next() else { return Line::Blank };
     let second = words.next();
-    if is_http(first.text) {
+    if is_url_word(first.text) {
         return entry(line, None, &first, second.as_ref());
     }
     if first.text.starts_with('@') {
-        return directive(line, &first);
+        return directive(line, &first, second.as_ref(), words.next().as_ref());
+    }
+    if first.at > 0 && is_more(&first) {
+        return Line::More(Rest { line, at: first.at });
     }
     match second {
-        Some(second) if is_http(second.text) => before_url(line, &first, &second, words.next().as_ref()),
-        _ if first.at > 0 && is_setting(first.text) => fault(line, &first, "a setting under a URL", LATER),
+        Some(second) if is_url_word(second.text) => before_url(line, &first, &second, words.next().as_ref()),
+        second if has_base && !http_url::has_scheme(first.text) => relative(line, &first, second.as_ref()),
         second => Line::Rejected { text: first.text.into(), reason: reason(&first, second.as_ref()) },
+    }
+}
+
+/// With a base every word is a URL. Capitals before a word that is no setting are a method.
+fn relative<'a>(line: &'a str, first: &Word<'a>, second: Option<&Word<'a>>) -> Line<'a> {
+    match (Method::parse(first.text), second) {
+        (Ok(method), Some(second)) if !is_more(second) && !http_url::has_scheme(second.text) => {
+            entry(line, Some(method), second, None)
+        }
+        _ => entry(line, None, first, second),
     }
 }
 
 fn entry<'a>(line: &'a str, method: Option<Method>, url: &Word<'a>, after: Option<&Word<'a>>) -> Line<'a> {
     match after {
-        None => Line::Entry { method, word: url.text },
         Some(after) if are_mirrors(line, url, after) => mirrors(line, after),
-        Some(after) => {
-            fault(line, after, "a word after the URL", format!("{LATER}; write a blank in a URL as %20"))
-        }
+        _ => Line::Entry { method, word: url.text, settings: Rest { line, at: url.end() } },
     }
 }
 
 /// aria2 takes several addresses of one file, separated by tabs.
 fn are_mirrors(line: &str, first: &Word<'_>, second: &Word<'_>) -> bool {
-    line[first.at..second.at].contains('\t') && first.text.contains("://") && second.text.contains("://")
+    let is_address = |text: &str| http_url::has_scheme(text) && text.contains("://");
+    line[first.at..second.at].contains('\t') && is_address(first.text) && is_address(second.text)
 }
 
 fn mirrors<'a>(line: &'a str, second: &Word<'a>) -> Line<'a> {
     fault(line, second, "TAB-separated mirrors, as aria2 has them, are not taken", "write one URL a line")
 }
 
-fn directive<'a>(line: &'a str, word: &Word<'a>) -> Line<'a> {
-    let hint = match word.text {
-        "@defaults" => "give options on the command line",
-        "@base" => "write absolute URLs",
-        "@include" => "name the file on the command line",
-        _ => return fault(line, word, "a word that begins with @", "write https:// before a host"),
+fn directive<'a>(
+    line: &'a str,
+    word: &Word<'a>,
+    second: Option<&Word<'a>>,
+    third: Option<&Word<'a>>,
+) -> Line<'a> {
+    let (which, wants) = match word.text {
+        "@defaults" => return Line::Defaults(Rest { line, at: word.end() }),
+        "@base" => (Directive::Base, "write a URL behind it"),
+        "@include" => (Directive::Include, "write the name of a list behind it"),
+        _ => {
+            let hint = "@defaults, @base and @include are all there are; write https:// before a host";
+            return fault(line, word, "a word that begins with @", hint);
+        }
     };
-    fault(line, word, format!("{} is not in this version", word.text), hint)
+    match (second, third) {
+        (None, _) => fault(line, word, format!("{} of nothing", word.text), wants),
+        (Some(_), Some(third)) => fault(line, third, format!("{} takes one word", word.text), wants),
+        (Some(second), None) => Line::Directive { which, line, word: second.span() },
+    }
 }
 
 /// The second word is a URL: then the first is a method, or what its author took for one.
@@ -212,17 +342,27 @@ fn fault<'a>(
     message: impl Into<String>,
     hint: impl Into<String>,
 ) -> Line<'a> {
-    let span = word.at..word.at + word.text.len();
-    Line::Error(Fault { line, span, message: message.into(), hint: Some(hint.into()) })
+    Line::Error(Fault { line, span: word.span(), message: message.into(), hint: Some(hint.into()) })
 }
 
-/// Whether an indented word looks like a setting of the entry above: a key, then an operator.
-fn is_setting(word: &str) -> bool {
-    let key_end = word.find(|c: char| !(c.is_ascii_alphanumeric() || ".-_$".contains(c)));
-    key_end.is_some_and(|end| {
-        word.starts_with(|c: char| c.is_ascii_alphabetic())
-            && word[end..].starts_with(['=', '!', '~', '*', '<', '>'])
-    })
+/// The key of a line whose rest is its value, and where that begins, in bytes of the line's first word.
+pub(super) fn text_key(word: &str) -> Option<(&str, usize)> {
+    let (key, behind) = word.split_at(key_length(word)?);
+    let (op, value) = Op::split(behind)?;
+    (op == Op::Is && TEXT_KEYS.contains(&key)).then_some((key, word.len() - value.len()))
+}
+
+/// Whether an indented word is a setting of the entry above: a key with an operator, or a key that stands alone.
+fn is_more(word: &Word<'_>) -> bool {
+    let key = key_length(word.text).map_or(word.text, |end| &word.text[..end]);
+    let letters = |c: char| c.is_ascii_alphanumeric() || ".-_$!".contains(c);
+    if key.len() < word.text.len() {
+        let is_path = key.trim_start_matches('!').starts_with("json.");
+        return is_path || key.chars().all(letters) && key.starts_with(|c: char| c.is_ascii_alphabetic());
+    }
+    is_key(key)
+        || nearest(key)
+            .is_some_and(|meant| FLAGS.contains(&meant) || meant.ends_with('.') && key.contains('.'))
 }
 
 fn reason(first: &Word<'_>, second: Option<&Word<'_>>) -> String {
@@ -235,158 +375,4 @@ fn reason(first: &Word<'_>, second: Option<&Word<'_>>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn line(bytes: &[u8]) -> Line<'_> {
-        parse(&RawLine { number: 1, bytes, is_cut: false })
-    }
-
-    #[test]
-    fn a_line_with_a_url_is_an_entry() {
-        for (text, method, word) in [
-            ("https://a/", None, "https://a/"),
-            ("  https://a/ \t", None, "https://a/"),
-            ("\thttp://a/", None, "http://a/"),
-            ("HTTPS://a/", None, "HTTPS://a/"),
-            ("https://a/#top", None, "https://a/#top"),
-            ("https://a/ # note", None, "https://a/"),
-            ("https://a/#top\t#note", None, "https://a/#top"),
-            ("POST https://a/", Some("POST"), "https://a/"),
-            ("PROPFIND \t https://a/ # note", Some("PROPFIND"), "https://a/"),
-            ("https://a:99999/", None, "https://a:99999/"),
-        ] {
-            let method = method.map(|method| Method::parse(method).unwrap());
-            assert_eq!(line(text.as_bytes()), Line::Entry { method, word }, "{text}");
-        }
-    }
-
-    #[test]
-    fn nothing_and_comments_are_blank_in_any_encoding() {
-        for text in [&b""[..], b" \t ", b"#", b"# x", b"  #https://a/", b"#\xff\xfe\x00\x07"] {
-            assert_eq!(line(text), Line::Blank, "{text:?}");
-        }
-        assert_eq!(parse(&RawLine { number: 1, bytes: b"# long", is_cut: true }), Line::Blank);
-    }
-
-    #[test]
-    fn a_line_without_a_url_is_one_failed_record() {
-        for (text, word, expected) in [
-            (&b"example.com/x"[..], "example.com/x", "not an http or https URL: write https://example.com/x"),
-            (b"plain words here", "plain", "not an http or https URL"),
-            (b"ftp://a/ b", "ftp://a/", "scheme ftp is not fetched: http and https only"),
-            (b"ftp://a/ https://b/", "ftp://a/", "scheme ftp is not fetched: http and https only"),
-            (b"GET example.com", "GET", "after GET: not an http or https URL: write https://example.com"),
-            (b"GET", "GET", "not an http or https URL"),
-            (b"https://a/\x07b c", "https://a/\u{7}b", "a control character (U+0007) in the line"),
-            (b"https://a/\0", "https://a/\0", "a control character (U+0000) in the line"),
-            (b"a\rb", "a\rb", "a control character (U+000D) in the line"),
-            (b"\xc2\x85", "\u{85}", "a control character (U+0085) in the line"),
-            (b" https://a/\xff b", "https://a/\u{fffd}", "not UTF-8"),
-            (b"key=value", "key=value", "not an http or https URL"),
-            (b" a/b=c", "a/b=c", "not an http or https URL"),
-        ] {
-            let expected = Line::Rejected { text: word.into(), reason: expected.to_owned() };
-            assert_eq!(line(text), expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_line_that_is_too_long_is_one_failed_record_with_its_beginning() {
-        let bytes = "ü".repeat(1000).into_bytes();
-        let rejected = parse(&RawLine { number: 1, bytes: &bytes, is_cut: true });
-        let expected =
-            Line::Rejected { text: "ü".repeat(80).into(), reason: "line longer than 64 KiB".to_owned() };
-        assert_eq!(rejected, expected);
-        assert_eq!(parse_operand(&"ü".repeat(LINE_MAX)), expected);
-    }
-
-    #[test]
-    fn errors_of_the_list_point_at_the_word_and_say_what_to_write() {
-        for (text, word, message, hint) in [
-            ("https://a/ b c", "b", "a word after the URL", "write a blank in a URL as %20"),
-            (
-                "https://a/ expect=200",
-                "expect=200",
-                "a word after the URL",
-                "settings on a line are not in this version",
-            ),
-            ("GET https://a/ b", "b", "a word after the URL", "%20"),
-            ("https://a/ https://b/", "https://b/", "a word after the URL", "%20"),
-            ("https://a/\thttps://b/", "https://b/", "TAB-separated mirrors", "one URL a line"),
-            ("https://a/ \tftp://b/", "ftp://b/", "TAB-separated mirrors", "one URL a line"),
-            ("ftp://a/\thttps://b/", "https://b/", "TAB-separated mirrors", "one URL a line"),
-            ("get https://a/", "get", "a word before the URL that is no method", "write GET"),
-            ("M-SEARCH https://a/", "M-SEARCH", "a word before the URL", "letters A to Z"),
-            ("- https://a/", "-", "a word before the URL", "letters A to Z"),
-            ("@defaults max-time=5s", "@defaults", "@defaults is not in this version", "give options"),
-            ("@base https://a/", "@base", "@base is not in this version", "absolute URLs"),
-            ("  @include more.txt", "@include", "@include is not in this version", "name the file"),
-            ("@default x", "@default", "a word that begins with @", "https:// before a host"),
-            (
-                "  header=Authorization: x",
-                "header=Authorization:",
-                "a setting under a URL",
-                "not in this version",
-            ),
-            (
-                "\theader.location~=/new",
-                "header.location~=/new",
-                "a setting under a URL",
-                "not in this version",
-            ),
-        ] {
-            let Line::Error(fault) = line(text.as_bytes()) else { panic!("{text}") };
-            assert_eq!(&fault.line[fault.span.clone()], word, "{text}");
-            assert!(fault.message.starts_with(message), "{text}: {}", fault.message);
-            assert!(fault.reason().contains(hint), "{text}: {}", fault.reason());
-        }
-    }
-
-    #[test]
-    fn an_operand_is_one_url_without_comments() {
-        let entry = |word| Line::Entry { method: None, word };
-        assert_eq!(parse_operand("https://a/#b"), entry("https://a/#b"));
-        for (operand, expected) in [
-            ("ftp://a/", "scheme ftp is not fetched: http and https only"),
-            ("https://a/\nb", "a control character (U+000A) in the line"),
-        ] {
-            let rejected = Line::Rejected { text: operand.into(), reason: expected.to_owned() };
-            assert_eq!(parse_operand(operand), rejected);
-        }
-        for operand in ["https://a/ #b", "https://a/ ", "https://a/\tb"] {
-            assert!(
-                matches!(parse_operand(operand), Line::Error(fault) if fault.span == (10..11)),
-                "{operand:?}"
-            );
-        }
-    }
-
-    fn check_shape(line: &Line<'_>) {
-        match line {
-            Line::Entry { word, .. } => {
-                assert!(is_http(word) && !word.contains(|c: char| c.is_control() || BLANKS.contains(&c)));
-                let _ = http_url::parse(word);
-            }
-            Line::Error(fault) => assert!(!fault.line[fault.span.clone()].is_empty()),
-            Line::Blank | Line::Rejected { .. } => {}
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), is_cut in any::<bool>()) {
-            check_shape(&parse(&RawLine { number: 1, bytes: &bytes, is_cut }));
-        }
-
-        #[test]
-        fn nor_what_is_almost_a_list(
-            text in r"([ \t]{0,2}(GET|get|@base|https?:[/\\]{0,3}|ftp:|[a-zü.:@#%\[\]=~]{0,8}|\PC{0,4})){0,6}",
-        ) {
-            check_shape(&line(text.as_bytes()));
-            check_shape(&parse_operand(&text));
-        }
-    }
-}
+mod tests;

@@ -89,6 +89,22 @@ pub(super) fn parse(word: &str) -> Result<Url, String> {
     }
 }
 
+/// A URL that may be relative to a base.
+///
+/// # Errors
+/// As for `parse`.
+pub(super) fn join(base: &Url, word: &str) -> Result<Url, String> {
+    if has_scheme(word) {
+        return parse(word);
+    }
+    let before_query = &word[..word.find(['?', '#']).unwrap_or(word.len())];
+    if before_query.contains('\\') {
+        return Err("a backslash in the URL: write / or, where it is meant, %5C".to_owned());
+    }
+    let joined = base.join(word).map_err(reason)?;
+    parse(joined.as_str())
+}
+
 fn reason(error: ParseError) -> String {
     match error {
         ParseError::EmptyHost => NO_HOST.to_owned(),
@@ -119,6 +135,11 @@ fn scheme(word: &str) -> Option<(String, &str)> {
         && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
         && scheme.bytes().all(is_letter);
     is_scheme.then(|| (scheme.to_ascii_lowercase(), rest))
+}
+
+/// Whether a word has a scheme of its own, so that it is no relative URL. `localhost:8080` is a host with a port.
+pub(super) fn has_scheme(word: &str) -> bool {
+    scheme(word).is_some_and(|(scheme, rest)| !scheme.contains('.') && !begins_with_port(rest))
 }
 
 fn begins_with_port(rest: &str) -> bool {

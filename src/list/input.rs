@@ -4,6 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -76,14 +77,25 @@ impl Input {
     /// Opens a file or stream from its start; a FIFO waits for its writer.
     pub(super) fn open(&self) -> Result<Text, FileError> {
         let name = self.called();
-        let reader: Box<dyn Read> = match self {
-            Input::File { path, .. } | Input::Stream { path: Some(path), .. } => {
-                Box::new(File::open(path).map_err(|error| unreadable(&name, &error))?)
+        let cannot = |error: io::Error| unreadable(&name, &error);
+        let mut text = match self {
+            Input::File { path, .. } => {
+                return Ok(Text::new(name.clone(), Box::new(File::open(path).map_err(cannot)?)));
             }
-            Input::Stream { path: None, .. } => Box::new(io::stdin()),
-            Input::Url { .. } => Box::new(io::empty()),
+            Input::Url { .. } => return Ok(Text::new(name, Box::new(io::empty()))),
+            Input::Stream { path: Some(path), .. } => {
+                let file = File::open(path).map_err(cannot)?;
+                let descriptor = file.as_fd().try_clone_to_owned();
+                Text { descriptor: descriptor.ok(), ..Text::new(name, Box::new(file)) }
+            }
+            Input::Stream { path: None, .. } => {
+                // A read into a large buffer leaves nothing in the small one of std's, so the descriptor tells the truth.
+                let descriptor = io::stdin().as_fd().try_clone_to_owned();
+                Text { descriptor: descriptor.ok(), ..Text::new(name, Box::new(io::stdin())) }
+            }
         };
-        Ok(Text::new(name, reader))
+        text.may_wait = true;
+        Ok(text)
     }
 }
 
@@ -92,11 +104,35 @@ pub(super) struct Text {
     name: String,
     reader: Box<dyn Read>,
     lines: Lines,
+    /// A read may wait for whoever writes.
+    may_wait: bool,
+    /// What a stream comes from, to ask whether a read would wait.
+    descriptor: Option<OwnedFd>,
 }
 
 impl Text {
     pub(super) fn new(name: String, reader: Box<dyn Read>) -> Text {
-        Text { name, reader, lines: Lines::new() }
+        Text { name, reader, lines: Lines::new(), may_wait: false, descriptor: None }
+    }
+
+    /// Whether a read may wait for whoever writes.
+    pub(super) fn may_wait(&self) -> bool {
+        self.may_wait
+    }
+
+    /// Whether a read would bring something at once, or soon.
+    pub(super) fn is_ready(&self, is_ready: fn(BorrowedFd<'_>) -> bool) -> bool {
+        self.descriptor.as_ref().is_some_and(|descriptor| is_ready(descriptor.as_fd()))
+    }
+
+    /// Whether what was read ends amid an indented line, whose rest is then on its way.
+    pub(super) fn is_amid_settings(&self) -> bool {
+        self.lines.unfinished().first().is_some_and(|byte| matches!(byte, b' ' | b'\t'))
+    }
+
+    /// The number of the last line that was read.
+    pub(super) fn lines_read(&self) -> u32 {
+        self.lines.number()
     }
 
     /// Reads once; false at the end.
@@ -133,10 +169,13 @@ fn refuse_binary(name: &str, first: &[u8]) -> Result<(), FileError> {
 }
 
 fn unreadable(name: &str, error: &io::Error) -> FileError {
+    FileError::Unreadable { name: name.to_owned(), cause: words(error) }
+}
+
+/// What the system says. "No such file or directory (os error 2)": the number helps nobody who has the words.
+pub(super) fn words(error: &io::Error) -> String {
     let cause = error.to_string();
-    // "No such file or directory (os error 2)": the number helps nobody who has the words.
-    let words = cause.split(" (os error").next().unwrap_or_default();
-    FileError::Unreadable { name: name.to_owned(), cause: words.to_owned() }
+    cause.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

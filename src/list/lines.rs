@@ -78,6 +78,16 @@ impl Lines {
         }
     }
 
+    /// What was read of a line that has no end yet.
+    pub(super) fn unfinished(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// The number of the line that came last; 0 before the first.
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
     /// No line end is in sight: a line is there only if it is too long already, or the last.
     fn next_without_end(&mut self) -> Option<RawLine<'_>> {
         self.searched = self.end - self.start;

@@ -3,16 +3,28 @@
 //! Knows what may stand in a list, where it stands and what is wrong with it. Refuses to know what a run makes of an
 //! entry (`plan`), and how many it wants at a time: it is told, in credits.
 
+mod again;
+mod aria2;
+mod audience;
+mod body;
 mod check;
 mod credits;
 mod diagnostic;
 mod grammar;
 mod http_url;
+mod include;
 mod input;
 mod lines;
+mod path;
+mod setting;
 mod source;
+mod variables;
+mod walk;
+mod words;
 
 use std::ops::Range;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
 use url::Url;
 
@@ -20,7 +32,43 @@ use crate::request::{Location, Method};
 
 pub use check::check;
 pub use credits::Credits;
+pub use setting::{Setting, Term, Written};
 pub use source::List;
+pub use variables::{LookUp, Variables};
+
+/// The page that `greenfetch help grammar` prints.
+pub const GRAMMAR: &str = include_str!("grammar.txt");
+
+/// How lists are read, besides what stands in them.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// `--base`: where relative lines count from; `None` takes no relative lines before `@base`.
+    pub base: Option<Url>,
+    /// `--defaults`: settings as if `@defaults` stood first.
+    pub defaults: Option<String>,
+    /// `--trust-stdin`: a list from standard input may do what one in a file may.
+    pub trust_stdin: bool,
+    /// Whether entries are to say how they are written as lists of their own.
+    pub wants_again: bool,
+    /// What `${NAME}` is.
+    pub variables: Variables,
+    /// Whether there is something to read, or soon will be. While there is not, an entry of a stream is taken up without
+    /// waiting for the line after it.
+    pub is_ready: fn(BorrowedFd<'_>) -> bool,
+}
+
+impl Default for Reading {
+    fn default() -> Reading {
+        Reading {
+            base: None,
+            defaults: None,
+            trust_stdin: false,
+            wants_again: false,
+            variables: Variables::default(),
+            is_ready: |_| false,
+        }
+    }
+}
 
 /// What one line asks for, or what was there in place of a URL.
 #[derive(Debug, Clone)]
@@ -33,13 +81,31 @@ pub struct Entry {
     pub text: String,
     /// The URL, or why this entry can only fail: a fragment for the failure's message.
     pub url: Result<Url, String>,
-    /// What else the line says.
-    pub settings: Vec<Setting>,
+    /// What else the entry says; shared by neighbours that say the same.
+    pub settings: Arc<[Setting]>,
+    /// What `@defaults` or `--defaults` say of it; shared by all below them.
+    pub defaults: Arc<[Setting]>,
+    /// The entry as a list of its own, `${…}` unexpanded; `None` unless that was wanted, and for what is no URL.
+    pub again: Option<Box<str>>,
 }
 
-/// Something that a line says of its request. There is none yet.
-#[derive(Debug, Clone)]
-pub enum Setting {}
+/// Why an entry is not taken up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftOut {
+    /// `--only`, `--skip` or `--tag`.
+    ByChoice,
+    /// It belongs to another shard.
+    ByShard,
+}
+
+/// How many entries were not taken up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LeftOuts {
+    /// By `--only`, `--skip` or `--tag`.
+    pub by_choice: u64,
+    /// By `--shard`, of those that were chosen.
+    pub by_shard: u64,
+}
 
 /// A place in a list that is wrong: nothing is fetched before it is put right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,9 +187,13 @@ pub struct Refusal {
 pub enum Delivery<L> {
     /// The next entries in order, at least one and never more than there were credits for.
     Listed(Vec<L>),
+    /// Something to be said of the list, once.
+    Warning(String),
     /// Everything was read; the last delivery, and missing only when the credits were closed before.
     End {
         /// What went wrong on the way, a sentence fragment: exit 2. `None` when nothing did.
         error: Option<String>,
+        /// How many entries were not taken up.
+        left_out: LeftOuts,
     },
 }

@@ -3,15 +3,19 @@
 //! Knows batches and how reading goes on after an error. Refuses to read further ahead than one block, to hold more
 //! entries than it has credits for and one, and to know what an entry is made into.
 
+use std::borrow::Cow;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use super::grammar::{self, Line};
+use super::audience::{At, Audience, Closed, Found, Halt};
+use super::grammar::Fault;
+use super::http_url::{self, Urls};
 use super::input::Input;
-use super::{Credits, Delivery, Entry, FileError, http_url::Urls};
-use crate::request::Location;
+use super::setting::Setting;
+use super::walk::{Scope, Walker};
+use super::{Credits, Delivery, Entry, LeftOut, LeftOuts, Reading, again};
 
 /// Entries handed over at once: enough to make a message a small part of an entry's cost.
 const BATCH: usize = 64;
@@ -20,13 +24,20 @@ const BATCH: usize = 64;
 #[derive(Debug)]
 pub struct List {
     inputs: Vec<Input>,
+    reading: Reading,
+    /// Of `--defaults`.
+    defaults: Arc<[Setting]>,
     entries: Option<u64>,
     several_hosts: bool,
 }
 
 impl List {
-    pub(super) fn new(inputs: Vec<Input>, entries: Option<u64>, several_hosts: bool) -> List {
-        List { inputs, entries, several_hosts }
+    pub(super) fn of(inputs: Vec<Input>, reading: &Reading, defaults: Arc<[Setting]>) -> List {
+        List { inputs, reading: reading.clone(), defaults, entries: None, several_hosts: false }
+    }
+
+    pub(super) fn counted(self, entries: Option<u64>, several_hosts: bool) -> List {
+        List { entries, several_hosts, ..self }
     }
 
     /// How many entries there are, lines without a URL included; `None` when a part of them is only known as it comes.
@@ -50,7 +61,7 @@ impl List {
     /// The system has no thread for us.
     pub fn start<L: Send + 'static>(
         self,
-        plan: impl FnMut(u64, Entry) -> L + Send + 'static,
+        plan: impl FnMut(u64, Entry) -> Result<L, LeftOut> + Send + 'static,
         credits: Arc<Credits>,
         deliver: impl FnMut(Delivery<L>) + Send + 'static,
     ) -> io::Result<JoinHandle<()>> {
@@ -58,78 +69,78 @@ impl List {
             plan,
             credits,
             deliver,
+            wants_again: self.reading.wants_again,
+            begun: None,
             batch: Vec::new(),
             purse: 0,
             urls: Urls::default(),
             urlnum: 0,
+            faults: 0,
+            left_out: LeftOuts::default(),
             troubles: Vec::new(),
         };
-        thread::Builder::new().name("list".to_owned()).spawn(move || reader.run(&self.inputs))
+        thread::Builder::new().name("list".to_owned()).spawn(move || reader.run(&self))
     }
 }
 
-/// Nothing is wanted any more.
-#[derive(Debug)]
-struct Closed;
-
-/// Why an input is not read to its end.
-enum Halt {
-    Closed,
-    Broken(FileError),
-}
-
-impl From<Closed> for Halt {
-    fn from(Closed: Closed) -> Halt {
-        Halt::Closed
-    }
-}
-
-impl From<FileError> for Halt {
-    fn from(error: FileError) -> Halt {
-        Halt::Broken(error)
-    }
+/// An entry that may still get settings.
+struct Begun {
+    entry: Entry,
+    /// The URL as it is written, in full; only where it is wanted.
+    url_again: Option<String>,
+    more: Vec<Setting>,
+    /// What is wrong with it: it is not fetched.
+    faults: Vec<String>,
 }
 
 struct Reader<P, L, D> {
     plan: P,
     credits: Arc<Credits>,
     deliver: D,
+    wants_again: bool,
+    begun: Option<Begun>,
     /// Paid for, not delivered yet.
     batch: Vec<L>,
     /// Credits taken and not spent yet.
     purse: usize,
     urls: Urls,
     urlnum: u64,
+    /// Errors of the input that is being read.
+    faults: u64,
+    left_out: LeftOuts,
     troubles: Vec<String>,
 }
 
 impl<P, L, D> Reader<P, L, D>
 where
-    P: FnMut(u64, Entry) -> L,
+    P: FnMut(u64, Entry) -> Result<L, LeftOut>,
     D: FnMut(Delivery<L>),
 {
     /// A panic must not leave the loop waiting for an end that never comes.
-    fn run(&mut self, inputs: &[Input]) {
-        let error = match catch_unwind(AssertUnwindSafe(|| self.read_all(inputs))) {
+    fn run(&mut self, list: &List) {
+        let error = match catch_unwind(AssertUnwindSafe(|| self.read_all(list))) {
             Ok(Err(Closed)) => return,
             Ok(Ok(())) => (!self.troubles.is_empty()).then(|| self.troubles.join("; ")),
             Err(_) => Some("the list could not be read to its end: a bug in greenfetch".to_owned()),
         };
-        (self.deliver)(Delivery::End { error });
+        (self.deliver)(Delivery::End { error, left_out: self.left_out });
     }
 
     /// An input that breaks off leaves the others to be read.
-    fn read_all(&mut self, inputs: &[Input]) -> Result<(), Closed> {
-        for input in inputs {
-            let mut faults = 0;
+    fn read_all(&mut self, list: &List) -> Result<(), Closed> {
+        let mut walker = Walker::new(&list.reading);
+        for input in &list.inputs {
+            let mut scope = Scope::of(input, &list.reading, &list.defaults);
             let result = match input {
                 Input::Url { url, location } => {
-                    self.line(grammar::parse_operand(url), location.clone(), &mut faults).map_err(Halt::from)
+                    let at = At { source: &location.source, line: location.line };
+                    walker.operand(url, at, &scope, self).map_err(Halt::from)
                 }
-                Input::File { .. } | Input::Stream { .. } => self.text(input, &mut faults),
+                Input::File { .. } | Input::Stream { .. } => walker.input(input, &mut scope, self),
             };
-            if faults > 0 {
-                self.troubles.push(format!("list errors on {}: {faults}", input.called()));
+            match std::mem::take(&mut self.faults) {
+                0 => {}
+                faults => self.troubles.push(format!("list errors on {}: {faults}", input.called())),
             }
             match result {
                 Ok(()) => {}
@@ -139,36 +150,6 @@ where
         }
         self.flush();
         Ok(())
-    }
-
-    fn text(&mut self, input: &Input, faults: &mut u64) -> Result<(), Halt> {
-        let source = input.name();
-        // Opening a FIFO and reading a stream may wait for ever: nothing may be held back meanwhile.
-        self.flush();
-        let mut text = input.open()?;
-        loop {
-            self.flush();
-            if self.credits.is_closed() {
-                return Err(Halt::Closed);
-            }
-            let more = text.fill()?;
-            while let Some(raw) = text.next()? {
-                let location = Location { source: Arc::clone(&source), line: raw.number };
-                self.line(grammar::parse(&raw), location, faults)?;
-            }
-            if !more {
-                return Ok(());
-            }
-        }
-    }
-
-    /// An error of the list has come too late to refuse the run: it is a failed record, and the exit is 2 at the end.
-    fn line(&mut self, line: Line<'_>, location: Location, faults: &mut u64) -> Result<(), Closed> {
-        *faults += u64::from(matches!(line, Line::Error(_)));
-        let Some(entry) = entry(line, location, &mut self.urls) else { return Ok(()) };
-        let listed = (self.plan)(self.urlnum, entry);
-        self.urlnum += 1;
-        self.push(listed)
     }
 
     fn push(&mut self, listed: L) -> Result<(), Closed> {
@@ -184,6 +165,18 @@ where
         Ok(())
     }
 
+    /// Entries that are left out cost nothing and are counted in the numbers of the others.
+    fn take(&mut self, entry: Entry) -> Result<(), Closed> {
+        let planned = (self.plan)(self.urlnum, entry);
+        self.urlnum += 1;
+        match planned {
+            Ok(listed) => return self.push(listed),
+            Err(LeftOut::ByChoice) => self.left_out.by_choice += 1,
+            Err(LeftOut::ByShard) => self.left_out.by_shard += 1,
+        }
+        Ok(())
+    }
+
     fn flush(&mut self) {
         if !self.batch.is_empty() {
             (self.deliver)(Delivery::Listed(std::mem::take(&mut self.batch)));
@@ -191,14 +184,86 @@ where
     }
 }
 
-fn entry(line: Line<'_>, location: Location, urls: &mut Urls) -> Option<Entry> {
-    let (method, text, url) = match line {
-        Line::Blank => return None,
-        Line::Entry { method, word } => (method, word.to_owned(), urls.parse(word)),
-        Line::Rejected { text, reason } => (None, text.into_owned(), Err(reason)),
-        Line::Error(fault) => (None, fault.line.trim().to_owned(), Err(fault.reason())),
-    };
-    Some(Entry { location, method, text, url, settings: Vec::new() })
+impl<P, L, D> Audience for Reader<P, L, D>
+where
+    P: FnMut(u64, Entry) -> Result<L, LeftOut>,
+    D: FnMut(Delivery<L>),
+{
+    fn entry(&mut self, found: Found<'_>) {
+        let Found { at, method, word, text, base, settings, defaults } = found;
+        let url_again = self.wants_again.then(|| again::url(word, base));
+        let url = match base {
+            Some(base) => http_url::join(&base.url, &text),
+            None => self.urls.parse(&text),
+        };
+        let entry = Entry {
+            location: at.location(),
+            method,
+            text: text.into_owned(),
+            url,
+            settings,
+            defaults: Arc::clone(defaults),
+            again: None,
+        };
+        self.begun = Some(Begun { entry, url_again, more: Vec::new(), faults: Vec::new() });
+    }
+
+    fn more(&mut self, settings: Vec<Setting>) {
+        if let Some(begun) = &mut self.begun {
+            begun.more.extend(settings);
+        }
+    }
+
+    fn settle(&mut self) -> Result<(), Closed> {
+        let Some(Begun { mut entry, url_again, more, faults }) = self.begun.take() else { return Ok(()) };
+        if !more.is_empty() {
+            entry.settings = entry.settings.iter().cloned().chain(more).collect();
+        }
+        if !faults.is_empty() {
+            entry.url = Err(faults.join("; "));
+        }
+        if entry.url.is_ok() {
+            entry.again = url_again.map(|url| again::text(&entry, &url));
+        }
+        self.take(entry)
+    }
+
+    fn rejected(&mut self, at: At<'_>, text: Cow<'_, str>, reason: String) -> Result<(), Closed> {
+        self.take(Entry {
+            location: at.location(),
+            method: None,
+            text: text.into_owned(),
+            url: Err(reason),
+            settings: Arc::default(),
+            defaults: Arc::default(),
+            again: None,
+        })
+    }
+
+    /// An error of the list has come too late to refuse the run: it is a failed record, and the exit is 2 at the end.
+    fn fault(&mut self, at: At<'_>, fault: &Fault<'_>) -> Result<(), Closed> {
+        self.faults += 1;
+        match &mut self.begun {
+            None => self.rejected(at, fault.line.trim().into(), fault.reason()),
+            Some(begun) if begun.entry.location.line == at.line => {
+                begun.faults.push(fault.reason());
+                Ok(())
+            }
+            Some(begun) => {
+                begun.faults.push(format!("line {}: {}", at.line, fault.reason()));
+                Ok(())
+            }
+        }
+    }
+
+    fn warn(&mut self, words: String) {
+        (self.deliver)(Delivery::Warning(words));
+    }
+
+    fn about_to_read(&mut self) -> Result<(), Closed> {
+        self.flush();
+        if self.credits.is_closed() { Err(Closed) } else { Ok(()) }
+    }
 }
 
 #[cfg(test)]
@@ -220,9 +285,10 @@ mod tests {
         thread: JoinHandle<()>,
     }
 
-    fn plan(urlnum: u64, entry: Entry) -> Seen {
+    #[expect(clippy::unnecessary_wraps, reason = "the shape that a plan has")]
+    fn plan(urlnum: u64, entry: Entry) -> Result<Seen, LeftOut> {
         let text = entry.url.map_or_else(|reason| format!("! {reason}"), String::from);
-        (urlnum, entry.location.line, text)
+        Ok((urlnum, entry.location.line, text))
     }
 
     fn start(list: List) -> Run {
@@ -235,13 +301,13 @@ mod tests {
 
     fn start_files(paths: &[&Path]) -> Run {
         let operands: Vec<Operand> = paths.iter().map(|path| Operand::File(path.to_path_buf())).collect();
-        start(super::super::check(&operands).unwrap())
+        start(super::super::check(&operands, &Reading::default()).unwrap())
     }
 
     /// As streams are read: nothing was checked.
     fn start_unchecked(path: &Path) -> Run {
         let input = Input::Stream { path: Some(path.to_owned()), name: "pipe".into() };
-        start(List::new(vec![input], None, false))
+        start(List::of(vec![input], &Reading::default(), Arc::default()))
     }
 
     /// All that comes with credits enough: the entries and the end's error.
@@ -253,7 +319,8 @@ mod tests {
             assert_eq!(end, None, "nothing comes after the end");
             match delivery {
                 Delivery::Listed(batch) => seen.extend(batch),
-                Delivery::End { error } => end = Some(error),
+                Delivery::End { error, .. } => end = Some(error),
+                Delivery::Warning(words) => panic!("{words}"),
             }
         }
         (seen, end.expect("an end"))
@@ -262,7 +329,7 @@ mod tests {
     fn listed(run: &Run) -> usize {
         match run.deliveries.recv().unwrap() {
             Delivery::Listed(batch) => batch.len(),
-            Delivery::End { .. } => 0,
+            Delivery::End { .. } | Delivery::Warning(_) => 0,
         }
     }
 
@@ -282,7 +349,7 @@ mod tests {
         );
         let operands =
             [Operand::Url("https://o/".into()), Operand::File(list), Operand::Url("ftp://p/".into())];
-        let (seen, end) = all(start(super::super::check(&operands).unwrap()));
+        let (seen, end) = all(start(super::super::check(&operands, &Reading::default()).unwrap()));
         let expected = [
             (0, 1, "https://o/"),
             (1, 1, "https://a/"),
@@ -313,14 +380,14 @@ mod tests {
             }
         }
         assert_eq!(left, 0);
-        assert_eq!(run.deliveries.recv(), Ok(Delivery::End { error: None }));
+        assert_eq!(run.deliveries.recv(), Ok(Delivery::End { error: None, left_out: LeftOuts::default() }));
     }
 
     #[test]
     fn an_empty_list_ends_without_credits() {
         let dir = tempfile::tempdir().unwrap();
         let run = start_files(&[&file(&dir, "list", b"# nothing\n\n")]);
-        assert_eq!(run.deliveries.recv(), Ok(Delivery::End { error: None }));
+        assert_eq!(run.deliveries.recv(), Ok(Delivery::End { error: None, left_out: LeftOuts::default() }));
     }
 
     #[test]
@@ -329,7 +396,10 @@ mod tests {
         let run = start_files(&[&file(&dir, "list", b"https://a/\nhttps://b/\n")]);
         run.credits.give(2);
         run.thread.join().unwrap();
-        assert_eq!(run.deliveries.iter().last(), Some(Delivery::End { error: None }));
+        assert_eq!(
+            run.deliveries.iter().last(),
+            Some(Delivery::End { error: None, left_out: LeftOuts::default() })
+        );
     }
 
     #[test]
@@ -360,7 +430,7 @@ mod tests {
             run.deliveries.recv(),
             Ok(Delivery::Listed(vec![(4, 6, "! not an http or https URL".to_owned())]))
         );
-        assert_eq!(run.deliveries.recv(), Ok(Delivery::End { error: None }));
+        assert_eq!(run.deliveries.recv(), Ok(Delivery::End { error: None, left_out: LeftOuts::default() }));
     }
 
     #[test]
@@ -369,7 +439,7 @@ mod tests {
         let path = file(&dir, "list", b"https://a/ b\nget https://b/\nhttps://c/\n\0\n");
         let (seen, end) = all(start_unchecked(&path));
         assert_eq!(seen.len(), 4);
-        assert!(seen[0].2.starts_with("! a word after the URL: settings on a line are not in this version"));
+        assert!(seen[0].2.starts_with("! a word that is no setting: write a blank in a URL as %20"));
         assert_eq!(seen[1].2, "! a word before the URL that is no method: write GET");
         assert_eq!(seen[2].2, "https://c/");
         assert_eq!(end.as_deref(), Some("list errors on pipe: 2"));
@@ -399,7 +469,7 @@ mod tests {
             file(&dir, "last", b"https://c/"),
         ];
         let operands = paths.clone().map(Operand::File);
-        let list = super::super::check(&operands).unwrap();
+        let list = super::super::check(&operands, &Reading::default()).unwrap();
         fs::write(&paths[0], "https://a/ b\n").unwrap();
         fs::remove_file(&paths[1]).unwrap();
         let (seen, end) = all(start(list));
@@ -412,12 +482,12 @@ mod tests {
     #[test]
     fn a_panic_is_an_end_with_an_error() {
         let (sender, deliveries) = mpsc::channel();
-        let list = super::super::check(&[Operand::Url("https://a/".into())]).unwrap();
-        let plan = |_, _| -> Seen { panic!("a bug, on purpose") };
+        let list = super::super::check(&[Operand::Url("https://a/".into())], &Reading::default()).unwrap();
+        let plan = |_, _| -> Result<Seen, LeftOut> { panic!("a bug, on purpose") };
         let thread = list
             .start(plan, Arc::new(Credits::new()), move |delivery| sender.send(delivery).unwrap())
             .unwrap();
         thread.join().unwrap();
-        assert!(matches!(deliveries.recv(), Ok(Delivery::End { error: Some(_) })));
+        assert!(matches!(deliveries.recv(), Ok(Delivery::End { error: Some(_), .. })));
     }
 }

@@ -41,6 +41,7 @@ pub(crate) fn subject(line: u32) -> Arc<Subject> {
         host: "a.example".to_owned(),
         soft: false,
         curl: None,
+        again: None,
     })
 }
 

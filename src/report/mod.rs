@@ -37,6 +37,7 @@ mod prometheus;
 mod records;
 mod rounds;
 mod rows;
+mod scrub;
 mod sinks;
 mod stream;
 mod summary;
@@ -47,6 +48,7 @@ pub use figures::bytes;
 pub use file::InPlace;
 pub use guard::Guarded;
 pub use json::json_line;
+pub use scrub::scrubbed;
 pub use sinks::{About, Sinks, pump, reason, sinks};
 
 use page::Page;

@@ -109,7 +109,7 @@ impl Reports {
         if let Event::Finished(outcome) = event {
             let record = Record::from_outcome(outcome, &self.info);
             self.tally.add(&record);
-            self.files.result(&record, None);
+            self.files.result(&record, outcome.subject.again.as_deref());
         }
     }
 

@@ -22,7 +22,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use answer::Answer;
 pub use mailbox::{Mailbox, Sender};
@@ -157,7 +157,7 @@ impl Runtime {
     }
 
     /// What this process has had of processors, all threads together.
-    pub fn cpu_time(&self) -> std::time::Duration {
+    pub fn cpu_time(&self) -> Duration {
         sys::cpu_time()
     }
 
@@ -262,6 +262,13 @@ impl Shared {
             hub.wait_for_turn(slot);
         }
     }
+}
+
+/// Whether a descriptor has something to read, its end included, before so much time is over. For threads that may wait;
+/// what cannot be asked is taken to have.
+pub fn is_readable_within(descriptor: BorrowedFd<'_>, patience: Duration) -> bool {
+    let until = Some(Instant::now() + patience);
+    sys::poll(&[(descriptor, sys::Interest::Read)], until).is_ok_and(|ready| ready == [true])
 }
 
 /// Gives a file a name that nothing has yet: what is there already, a link included, is never replaced, not even when it

@@ -28,6 +28,7 @@ pub(crate) fn request_with(urlnum: u64, host: &str, change: impl FnOnce(&mut Req
         host: host.to_owned(),
         soft: false,
         curl: None,
+        again: None,
     });
     let mut request = Request {
         subject,
@@ -40,6 +41,7 @@ pub(crate) fn request_with(urlnum: u64, host: &str, change: impl FnOnce(&mut Req
         limits,
         retry: Arc::new(RetryPolicy::default()),
         checks: Arc::default(),
+        save_as: None,
         is_loopback: is_loopback_host(host),
     };
     change(&mut request);

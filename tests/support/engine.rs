@@ -11,7 +11,7 @@ use greenfetch::config::{Concurrency, Config, Mode};
 use greenfetch::engine::{Batches, Engine, Message, Orders, Parts};
 use greenfetch::event::{Event, RunInfo, Sink, Summary};
 use greenfetch::http::{Fetch, Tracer};
-use greenfetch::list::{Credits, Entry};
+use greenfetch::list::Credits;
 use greenfetch::outcome::{Attempt, Class, Failure, Outcome, Phase};
 use greenfetch::plan::{Listed, Planner};
 use greenfetch::record;
@@ -80,7 +80,8 @@ impl Run {
         F: Fn(&Request, &Arc<Slot>) -> Fetched + Send + Sync + 'static,
     {
         let planner = Planner::new(&Config::default());
-        let listed = (0..).zip(urls).map(|(urlnum, url)| planner.plan(urlnum, entry(url))).collect();
+        let listed =
+            (0..).zip(urls).map(|(urlnum, url)| Listed::Request(request(&planner, urlnum, url))).collect();
         self.start_listed(listed, |runtime| Arc::new(Table(table(runtime))))
     }
 
@@ -112,14 +113,9 @@ impl Run {
 }
 
 /// A bare line.
-pub(crate) fn entry(url: &str) -> Entry {
-    Entry {
-        location: Location { source: "list".into(), line: 1 },
-        method: None,
-        text: url.to_owned(),
-        url: Ok(url.parse().expect("a URL")),
-        settings: Vec::new(),
-    }
+pub(crate) fn request(planner: &Planner, urlnum: u64, url: &str) -> Arc<Request> {
+    let location = Location { source: "list".into(), line: 1 };
+    planner.plan_bare(urlnum, location, url.parse().expect("a URL"))
 }
 
 /// A run that goes on.

@@ -7,7 +7,9 @@ impl Greenfetch {
     pub(super) fn start(&self, mode: Mode) -> Running {
         let dir = tempfile::tempdir().expect("a temporary directory");
         for (name, bytes) in &self.files {
-            std::fs::write(dir.path().join(name), bytes).expect("a temporary file");
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("below the folder")).expect("a temporary folder");
+            std::fs::write(path, bytes).expect("a temporary file");
         }
         let args = self.command_line(mode);
         let words: Vec<_> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();

@@ -1,27 +1,28 @@
 //! Entry + configuration → request: defaults, headers, credentials (pure).
 //!
-//! Knows how what a line says and what the command line says combine. Refuses to read lists (`list`) and to send
-//! anything (`http`).
+//! Knows how what a line says, what `@defaults` say and what the command line says combine. Refuses to read lists
+//! (`list`) and to send anything (`http`).
+
+mod choice;
+mod terms;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use url::Url;
 
-use crate::config::{Config, HeaderEdit, RequestDefaults};
+use crate::config::Config;
 use crate::credentials::{basic, basic_of_userinfo};
 use crate::curl::Curl;
-use crate::list::Entry;
+use crate::list::{Entry, LeftOut, Setting};
 use crate::outcome::{Class, Failure, Phase};
-use crate::request::{
-    Header, Limits, Method, Request, Resolve, RetryPolicy, Secret, Subject, is_loopback_host,
-};
-use crate::sanitize::mask_userinfo;
+use crate::request::{Header, Location, Request, Secret, Subject, is_loopback_host};
+use crate::sanitize::{Masks, mask_userinfo};
+
+use choice::Choice;
+use terms::Terms;
 
 const AUTHORIZATION: &str = "Authorization";
-const CONTENT_TYPE: &str = "Content-Type";
-/// What curl's `-d` sends.
-const FORM: &str = "application/x-www-form-urlencoded";
 
 /// What one list entry came to before anything was sent: the engine takes these up.
 #[derive(Debug, Clone)]
@@ -32,197 +33,200 @@ pub enum Listed {
     Rejected(Arc<Subject>, Failure),
 }
 
-/// What all requests of a run have in common, made once and shared by them.
+/// What requests of a run have in common, made once and shared by them.
 #[derive(Debug, Clone)]
 pub struct Planner {
-    method: Method,
-    /// With the credentials of `-u`, if there are any.
-    headers: Arc<[Header]>,
-    /// The same without them, for a URL that brings its own.
-    headers_without_user: Arc<[Header]>,
-    /// `-H` sets or removes Authorization: then neither `-u` nor a URL does.
-    has_own_authorization: bool,
-    body: Option<Arc<[u8]>>,
-    compressed: bool,
-    insecure: bool,
-    resolve: Arc<[Resolve]>,
-    limits: Limits,
-    retry: Arc<RetryPolicy>,
+    config: Arc<Config>,
+    choice: Choice,
+    masks: Arc<Masks>,
+    /// What holds for an entry that says nothing, where no defaults do either.
+    bare: Arc<Terms>,
+    /// The last one that was made for settings, which the neighbours mostly share.
+    last: Option<Made>,
+    /// The same for entries with defaults alone.
+    defaults: Option<Made>,
     /// `--curl`.
     curl: Option<Curl>,
+}
+
+/// Terms, and what they were made of: the very same settings, not equal ones.
+#[derive(Debug, Clone)]
+struct Made {
+    defaults: Arc<[Setting]>,
+    own: Arc<[Setting]>,
+    terms: Arc<Terms>,
+}
+
+impl Made {
+    fn is_of(&self, entry: &Entry) -> bool {
+        Arc::ptr_eq(&self.defaults, &entry.defaults) && Arc::ptr_eq(&self.own, &entry.settings)
+    }
 }
 
 impl Planner {
     /// Resolves what the command line says of every request.
     pub fn new(config: &Config) -> Planner {
-        let defaults = &config.request;
-        let has_own_authorization = defaults.headers.iter().any(|edit| names(edit, AUTHORIZATION));
-        let headers_without_user: Arc<[Header]> = own_headers(defaults).into();
-        let user = defaults.user.as_ref().filter(|_| !has_own_authorization);
-        let headers = match user {
-            Some(user) => with(&headers_without_user, authorization(basic(user.expose().as_bytes()))),
-            None => Arc::clone(&headers_without_user),
-        };
+        let config = Arc::new(config.clone());
         Planner {
-            method: defaults.method.clone(),
-            headers,
-            headers_without_user,
-            has_own_authorization,
-            body: defaults.body.as_deref().map(Arc::from),
-            compressed: defaults.compressed,
-            insecure: config.connection.insecure,
-            resolve: config.connection.resolve.as_slice().into(),
-            limits: limits(config),
-            retry: Arc::new(config.retry.clone()),
-            curl: config.output.curl.then(|| Curl::new(config)),
+            choice: Choice::new(&config.run),
+            masks: Arc::default(),
+            bare: Arc::new(Terms::new(&config, &[], &[], None)),
+            last: None,
+            defaults: None,
+            curl: config.output.curl.then(|| Curl::new(&config)),
+            config,
         }
     }
 
+    /// The same, which shows nothing of what is hidden.
+    pub fn hiding(self, masks: Arc<Masks>) -> Planner {
+        Planner { masks, ..self }
+    }
+
     /// Makes an entry into what the engine takes up; `urlnum` is its place in the whole input from 0.
-    pub fn plan(&self, urlnum: u64, entry: Entry) -> Listed {
+    ///
+    /// # Errors
+    /// Which option leaves the entry out.
+    pub fn plan(&mut self, urlnum: u64, entry: Entry) -> Result<Listed, LeftOut> {
+        let terms = self.terms(&entry);
+        if !self.choice.is_of_all() {
+            self.choice.of(&entry, &terms)?;
+        }
+        let method = entry.method.unwrap_or_else(|| terms.method.clone());
         let subject = Subject {
             urlnum,
             location: entry.location,
-            listed: masked(entry.text),
-            name: None,
-            tags: Arc::default(),
-            method: entry.method.unwrap_or_else(|| self.method.clone()),
+            listed: self.masked(entry.text),
+            name: terms.name.as_deref().map(|name| self.masks.mask(name).into_owned()),
+            tags: Arc::clone(&terms.tags),
+            method,
             host: entry.url.as_ref().ok().and_then(Url::host_str).unwrap_or_default().to_owned(),
-            soft: false,
+            soft: terms.soft,
+            again: entry.again,
             curl: None,
         };
-        match entry.url {
-            Ok(url) => Listed::Request(Arc::new(self.request(subject, url))),
+        Ok(match entry.url {
+            Ok(url) => Listed::Request(Arc::new(self.request(&terms, subject, url))),
             Err(reason) => {
+                let reason = self.masks.mask(&reason).into_owned();
                 Listed::Rejected(Arc::new(subject), Failure::new(Class::Url, Phase::Queue, reason))
             }
-        }
+        })
+    }
+
+    /// The request for a URL of which no list says anything.
+    pub fn plan_bare(&self, urlnum: u64, location: Location, url: Url) -> Arc<Request> {
+        let subject = Subject {
+            urlnum,
+            location,
+            listed: self.masked(url.as_str().to_owned()),
+            name: None,
+            tags: Arc::default(),
+            method: self.bare.method.clone(),
+            host: url.host_str().unwrap_or_default().to_owned(),
+            soft: false,
+            again: None,
+            curl: None,
+        };
+        Arc::new(self.request(&self.bare, subject, url))
     }
 
     /// Whether every request gets a header that says who we are: worth a warning where there are several hosts
     /// (`List::several_hosts`).
     pub fn has_secret_for_all(&self) -> bool {
-        self.headers.iter().any(Header::is_secret)
+        self.bare.headers.iter().any(Header::is_secret)
     }
 
-    fn request(&self, subject: Subject, mut url: Url) -> Request {
-        let headers = self.headers_for(&url);
-        url.set_fragment(None);
-        // They cannot fail for a URL with a host, and parsing again is what they cost.
-        if !url.username().is_empty() || url.password().is_some() {
-            let _ = url.set_username("");
-            let _ = url.set_password(None);
-        }
-        let mut request = Request {
-            is_loopback: is_loopback_host(&subject.host),
-            subject: Arc::new(subject),
-            url,
-            headers,
-            body: self.body.clone(),
-            compressed: self.compressed,
-            insecure: self.insecure,
-            resolve: Arc::clone(&self.resolve),
-            limits: self.limits,
-            retry: Arc::clone(&self.retry),
-            checks: Arc::default(),
-        };
+    fn request(&self, terms: &Terms, subject: Subject, url: Url) -> Request {
+        let mut request = request(terms, subject, url);
         if let Some(curl) = &self.curl {
             let command = curl.command(&request);
-            Arc::make_mut(&mut request.subject).curl = Some(command.into());
+            Arc::make_mut(&mut request.subject).curl = Some(self.masks.mask(&command).into());
         }
         request
     }
 
-    fn headers_for(&self, url: &Url) -> Arc<[Header]> {
-        let (user, password) = (url.username(), url.password().unwrap_or_default());
-        if self.has_own_authorization || (user.is_empty() && password.is_empty()) {
-            return Arc::clone(&self.headers);
+    fn terms(&mut self, entry: &Entry) -> Arc<Terms> {
+        if entry.settings.is_empty() && entry.defaults.is_empty() {
+            return Arc::clone(&self.bare);
         }
-        with(&self.headers_without_user, authorization(basic_of_userinfo(user, password)))
-    }
-}
-
-/// The URL as the list says it, a password masked; a million of them have none.
-fn masked(text: String) -> String {
-    if let Cow::Owned(masked) = mask_userinfo(&text) {
-        return masked;
-    }
-    text
-}
-
-/// What `-H` comes to, and the type of `-d`'s body unless `-H` sets or removes one.
-fn own_headers(defaults: &RequestDefaults) -> Vec<Header> {
-    let mut headers: Vec<Header> = Vec::new();
-    for edit in &defaults.headers {
-        match edit {
-            HeaderEdit::Set(name, value) => headers.push(Header { name: name.clone(), value: value.clone() }),
-            HeaderEdit::Remove(name) => headers.retain(|header| !header.name.eq_ignore_ascii_case(name)),
+        let memory = if entry.settings.is_empty() { &mut self.defaults } else { &mut self.last };
+        if let Some(made) = memory.as_ref().filter(|made| made.is_of(entry)) {
+            return Arc::clone(&made.terms);
         }
+        let terms = Arc::new(Terms::new(&self.config, &entry.defaults, &entry.settings, Some(&self.bare)));
+        let (defaults, own) = (Arc::clone(&entry.defaults), Arc::clone(&entry.settings));
+        *memory = Some(Made { defaults, own, terms: Arc::clone(&terms) });
+        terms
     }
-    let has_own_type = defaults.headers.iter().any(|edit| names(edit, CONTENT_TYPE));
-    if defaults.body.is_some() && !has_own_type {
-        headers.push(Header { name: CONTENT_TYPE.to_owned(), value: Secret::new(FORM) });
-    }
-    headers
-}
 
-fn names(edit: &HeaderEdit, name: &str) -> bool {
-    let (HeaderEdit::Set(edited, _) | HeaderEdit::Remove(edited)) = edit;
-    edited.eq_ignore_ascii_case(name)
-}
-
-fn limits(config: &Config) -> Limits {
-    let limits = config.limits;
-    Limits {
-        connect_timeout: limits.connect_timeout,
-        max_time: limits.max_time,
-        stall: limits.stall,
-        max_filesize: limits.max_filesize,
-        max_redirs: config.request.max_redirs,
+    /// The URL as the list says it, passwords and secrets masked; a million of them have none.
+    fn masked(&self, text: String) -> String {
+        let text = match mask_userinfo(&text) {
+            Cow::Owned(masked) => masked,
+            Cow::Borrowed(_) => text,
+        };
+        if self.masks.is_empty() {
+            return text;
+        }
+        self.masks.mask(&text).into_owned()
     }
 }
 
-fn with(headers: &[Header], last: Header) -> Arc<[Header]> {
-    headers.iter().cloned().chain([last]).collect()
+fn request(terms: &Terms, subject: Subject, mut url: Url) -> Request {
+    let (user, password) = (url.username(), url.password().unwrap_or_default());
+    let headers = if terms.has_own_authorization || (user.is_empty() && password.is_empty()) {
+        Arc::clone(&terms.headers)
+    } else {
+        with(&terms.headers_without_user, authorization(basic_of_userinfo(user, password)))
+    };
+    url.set_fragment(None);
+    // They cannot fail for a URL with a host, and parsing again is what they cost.
+    if !url.username().is_empty() || url.password().is_some() {
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+    }
+    Request {
+        is_loopback: is_loopback_host(&subject.host),
+        subject: Arc::new(subject),
+        url,
+        headers,
+        body: terms.body.clone(),
+        compressed: terms.compressed,
+        insecure: terms.insecure,
+        resolve: Arc::clone(&terms.resolve),
+        limits: terms.limits,
+        retry: Arc::clone(&terms.retry),
+        checks: Arc::clone(&terms.checks),
+        save_as: terms.save_as.clone(),
+    }
+}
+
+/// `USER:PASS` as a header.
+fn basic_header(pair: &[u8]) -> Header {
+    authorization(basic(pair))
 }
 
 fn authorization(value: Secret) -> Header {
     Header { name: AUTHORIZATION.to_owned(), value }
 }
 
+fn with(headers: &[Header], last: Header) -> Arc<[Header]> {
+    headers.iter().cloned().chain([last]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{self, Concurrency, Connection, Mode, Output, Run};
-    use crate::request::Location;
+    use crate::config::{self, RequestDefaults};
+    use crate::request::{HeaderEdit, Method};
 
     fn config(change: impl FnOnce(&mut RequestDefaults)) -> Config {
-        let mut request = RequestDefaults {
-            method: Method::GET,
-            headers: Vec::new(),
-            body: None,
-            user: None,
-            user_agent: String::new(),
-            compressed: false,
-            max_redirs: 10,
-        };
-        change(&mut request);
-        Config {
-            operands: Vec::new(),
-            concurrency: Concurrency {
-                jobs: 50,
-                per_host: None,
-                per_host_given: false,
-                start_interval: None,
-                mode: Mode::Sync,
-            },
-            request,
-            connection: Connection::default(),
-            limits: config::Limits::default(),
-            retry: RetryPolicy::default(),
-            run: Run::default(),
-            output: Output::default(),
-        }
+        let mut config = Config::default();
+        config.request.user_agent = String::new();
+        change(&mut config.request);
+        config.given.method = config.request.method != Method::GET;
+        config
     }
 
     fn entry(text: &str) -> Entry {
@@ -231,12 +235,14 @@ mod tests {
             method: None,
             text: text.to_owned(),
             url: Url::parse(text).map_err(|error| error.to_string()),
-            settings: Vec::new(),
+            settings: Arc::default(),
+            defaults: Arc::default(),
+            again: None,
         }
     }
 
     fn request(planner: &Planner, text: &str) -> Arc<Request> {
-        match planner.plan(3, entry(text)) {
+        match planner.clone().plan(3, entry(text)).unwrap() {
             Listed::Request(request) => request,
             Listed::Rejected(_, failure) => panic!("{text}: {failure}"),
         }
@@ -279,7 +285,9 @@ mod tests {
         let planner = Planner::new(&config(|_| {}));
         let mut entry = entry("https://u:se/cret@a:x/");
         entry.url = Err("the port is no number".to_owned());
-        let Listed::Rejected(subject, failure) = planner.plan(3, entry) else { panic!("a request") };
+        let Listed::Rejected(subject, failure) = planner.clone().plan(3, entry).unwrap() else {
+            panic!("a request")
+        };
         assert_eq!((subject.urlnum, subject.location.line, subject.host.as_str()), (3, 7, ""));
         assert_eq!(subject.listed, "https://u:***@a:x/");
         assert_eq!(failure.to_string(), "url (queue): the port is no number");
@@ -289,11 +297,8 @@ mod tests {
     fn the_method_of_the_line_beats_that_of_the_command_line() {
         let planner = Planner::new(&config(|request| request.method = Method::HEAD));
         assert_eq!(request(&planner, "https://a/").subject.method, Method::HEAD);
-        let Listed::Request(own) =
-            planner.plan(0, Entry { method: Some(Method::POST), ..entry("https://a/") })
-        else {
-            panic!("rejected")
-        };
+        let posted = Entry { method: Some(Method::POST), ..entry("https://a/") };
+        let Listed::Request(own) = planner.clone().plan(0, posted).unwrap() else { panic!("rejected") };
         assert_eq!(own.subject.method, Method::POST);
     }
 
