@@ -26,6 +26,14 @@ servers:
 soak MINUTES='10':
     SOAK_SECONDS=$(({{MINUTES}} * 60)) cargo test --release --test greenfetch soak -- --ignored
 
+# What it costs beside curl, where that is installed: processor time, memory, for CASE or all; docs/performance.md
+bench *CASE: release
+    python3 bench/run.py {{CASE}}
+
+# Instructions, system calls and memory of a request against their bounds: wants valgrind and strace
+cost:
+    bash .ci/check cost
+
 # Fetch from a loopback origin of our own: needs no network
 demo *ARGS:
     cargo run --release -- demo {{ARGS}}

@@ -7,6 +7,7 @@ mod ci;
 mod choice;
 mod compare;
 mod connect;
+mod cost;
 mod curl;
 mod decode;
 mod demo;
