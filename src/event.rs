@@ -35,7 +35,7 @@ pub enum Event {
     /// A sentence for the person at the shell, such as a limit that was lowered.
     Warning(String),
     /// The table of what is parked where, asked for by SIGUSR1 or written when the deadline struck.
-    Parked(Vec<Parked>),
+    Parked(ParkedTable),
     /// A round of `--until-pass` has ended and left something to ask again.
     Round(Round),
     /// The last event of every run.
@@ -84,6 +84,21 @@ pub struct Round {
     pub wait: Duration,
 }
 
+/// What the unfinished URLs wait for, at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct ParkedTable {
+    /// Those in flight.
+    pub rows: Vec<Parked>,
+    /// Entries that wait for their first slot; as the loop knew it last.
+    pub queued: u64,
+    /// Entries that wait for their next try.
+    pub asleep: u64,
+    /// How long until the first of these wakes; `None` when there is none.
+    pub next_try: Option<Duration>,
+    /// That the worker stands still; `None` when it does not.
+    pub stall: Option<Stall>,
+}
+
 /// One line of the parked table.
 #[derive(Debug, Clone)]
 pub struct Parked {
@@ -93,6 +108,30 @@ pub struct Parked {
     pub phase: crate::outcome::Phase,
     /// How long it has been there.
     pub since: Duration,
+    /// Which try it is in, from 1.
+    pub attempt: u32,
+}
+
+/// A time in which the worker switched to nobody, so that no coroutine went on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stall {
+    /// What the worker did.
+    pub cause: StallCause,
+    /// How long, as far as it was seen: it was no less.
+    pub lasted: Duration,
+    /// Whose turn it was, and in which phase; `None` when it was no URL's.
+    pub at: Option<(Arc<Subject>, crate::outcome::Phase)>,
+}
+
+/// Why the worker switched to nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StallCause {
+    /// It computed.
+    Busy,
+    /// It waited in a call of the system that blocks its thread.
+    Blocked,
+    /// It had no processor, or the process was stopped: nothing that it did.
+    Starved,
 }
 
 /// Why a run ended before its list did.
@@ -162,6 +201,8 @@ pub struct Summary {
     pub wall: Duration,
     /// What the process had of processors in that time, threads of its own included.
     pub cpu: Duration,
+    /// The worst standstill of the worker; `None` when there was none, or no worker.
+    pub stall: Option<Box<Stall>>,
     /// What the process came to; `None` unless somebody measures it.
     pub measures: Option<Measures>,
 }

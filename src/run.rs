@@ -64,6 +64,7 @@ pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
     if config.output.measures {
         runtime.begin_census();
     }
+    runtime.watch_worker().map_err(no_thread)?;
     let client = Client::new(config, &runtime).map_err(Refused::because)?;
     let info = RunInfo {
         run_id: record::run_id(),
@@ -92,10 +93,10 @@ pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
     let credits = Arc::new(Credits::new());
     let schedule = Schedule::new(&concurrency);
     let parts = Engine::assemble(&runtime, Arc::new(client), schedule, Arc::clone(&credits), orders, info);
-    let Parts { engine, sender, batches, queue } = parts;
+    let Parts { engine, sender, batches, queue, view } = parts;
 
     let warnings = [lowered, insecure_warning(config), secret_warning(&list, &planner)];
-    signal::forward(sender.clone(), runtime.clone(), queue).map_err(no_thread)?;
+    signal::forward(sender.clone(), view, queue).map_err(no_thread)?;
     runtime.start_root(move || engine.run(warnings.into_iter().flatten())).map_err(no_thread)?;
     let for_list = sender.clone();
     list.start(

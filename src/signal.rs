@@ -10,16 +10,16 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level;
 
-use crate::engine::{Message, Queue};
+use crate::engine::{Message, Queue, View};
 use crate::event::{Event, Stop};
 use crate::runtime::children::Leash;
-use crate::runtime::{self, Runtime, Sender};
+use crate::runtime::{self, Sender};
 
 /// Forwards signals from now on. One that the parent had us ignore, as nohup does with HUP, stays ignored.
 ///
 /// # Errors
 /// What the system said when there is no thread or descriptor for it.
-pub fn forward(sender: Sender<Message>, runtime: Runtime, queue: Arc<Queue>) -> io::Result<()> {
+pub fn forward(sender: Sender<Message>, view: View, queue: Arc<Queue>) -> io::Result<()> {
     let ends = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !runtime::is_signal_ignored(*signal));
     let mut signals = Signals::new(ends.chain([SIGUSR1]))?;
     let builder = std::thread::Builder::new().name("signals".to_owned()).stack_size(64 << 10);
@@ -28,7 +28,7 @@ pub fn forward(sender: Sender<Message>, runtime: Runtime, queue: Arc<Queue>) -> 
         for signal in signals.forever() {
             match signal {
                 // Told past the loop, so that it comes also while the worker is blocked.
-                SIGUSR1 => queue.put(&mut vec![Event::Parked(runtime.parked(Instant::now()))]),
+                SIGUSR1 => queue.put(&mut vec![Event::Parked(view.parked(Instant::now()))]),
                 signal if is_second => die_of(signal),
                 signal => {
                     is_second = true;

@@ -100,6 +100,7 @@ fn a_call_that_blocks_holds_up_everybody_and_a_wait_that_parks_nobody() {
 N fetches of /delay/100 and a coroutine that waits N s, all on one worker.
 It parks, as all that is patched does: N of N fetches end before it does, the longest takes N s.
 It blocks, as std::thread::sleep does: N of N fetches end before it does, the longest takes N s.
+A run would say so: its watcher saw the worker blocked for N s.
 ";
             assert_eq!(without_numbers(text), expected, "{text}");
             let lines: Vec<&str> = text.lines().collect();

@@ -138,6 +138,42 @@ fn usr1_tells_what_is_parked_and_the_run_goes_on() {
     }
 }
 
+/// One sleeps until its next try, two are in flight: what waits is in the table, though no coroutine holds it.
+#[test]
+fn usr1_counts_what_sleeps_and_says_which_try_it_is() {
+    for mode in ["coroutines", "threads"] {
+        let origin = Origin::start()
+            .script("/busy", Script::status(500))
+            .script("/late", Script::sequence([Script::status(503), Script::nothing().then_hang()]))
+            .script("/silent", Script::nothing().then_hang());
+        let chain = Greenfetch::new().args(["--mode", mode, "-j", "3", "-m", "0", "--retry", "2"]);
+        let running = chain
+            .args(["--retry-delay", "0.01", "--retry-on", "503"])
+            .list(["/late", "/silent"].map(|path| origin.url(path)))
+            .spawn();
+        origin.wait_for_requests("/late", 2);
+        origin.wait_for_requests("/silent", 1);
+        running.signal(libc::SIGUSR1);
+        running.wait_for_stderr("/late (try 2)");
+        running.signal(libc::SIGTERM);
+        let finished = running.finish();
+        assert!(finished.stderr.contains("greenfetch: 2 URLs unfinished: "), "{}", finished.story);
+
+        let chain = Greenfetch::new().args(["--mode", mode, "-j", "1", "-m", "0", "--retry", "1"]);
+        let running = chain
+            .args(["--retry-delay", "1000", "--retry-max-time", "0", "--retry-on", "500"])
+            .list(["/busy", "/silent"].map(|path| origin.url(path)))
+            .spawn();
+        // With one job the second starts when the first sleeps.
+        origin.wait_for_requests("/silent", 2);
+        running.signal(libc::SIGUSR1);
+        running.wait_for_stderr("backoff 1; the next try in ");
+        running.signal(libc::SIGTERM);
+        let finished = running.finish();
+        assert!(finished.stderr.contains("greenfetch: 2 URLs unfinished: "), "{}", finished.story);
+    }
+}
+
 #[test]
 fn usr1_tells_of_twenty_and_counts_the_rest() {
     let origin = origin();

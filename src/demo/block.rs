@@ -11,6 +11,7 @@ use url::Url;
 
 use super::{Child, Shown};
 use crate::config::{Config, Mode};
+use crate::event::{Stall, StallCause};
 use crate::exit::ExitStatus;
 use crate::http::{Client, Fetch};
 use crate::outcome::Attempt;
@@ -62,6 +63,7 @@ enum Told {
 pub fn block() -> Result<Shown, String> {
     let origin = Child::start().map_err(|error| error.to_string())?;
     let runtime = Runtime::start(Mode::Coroutines, JOBS).map_err(|error| error.to_string())?;
+    runtime.watch_worker().map_err(|error| error.to_string())?;
     let request = request(origin.addr())?;
     let (told, rounds) = mpsc::channel();
     let for_root = runtime.clone();
@@ -73,7 +75,7 @@ pub fn block() -> Result<Shown, String> {
     };
     runtime.start_root(root).map_err(|error| error.to_string())?;
     let rounds: Vec<Round> = rounds.iter().collect::<Result<_, _>>()?;
-    Ok(shown(&rounds))
+    Ok(shown(&rounds, runtime.worst_stall().as_ref()))
 }
 
 fn request(origin: SocketAddr) -> Result<Arc<Request>, String> {
@@ -145,7 +147,7 @@ impl Round {
     }
 }
 
-fn shown(rounds: &[Round]) -> Shown {
+fn shown(rounds: &[Round], stall: Option<&Stall>) -> Shown {
     if let Some(trouble) = rounds.iter().find_map(|round| round.trouble.clone()) {
         return Shown { text: String::new(), complaint: Some(trouble), status: ExitStatus::Failed };
     }
@@ -160,7 +162,19 @@ fn shown(rounds: &[Round]) -> Shown {
         );
         let _ = text.write_fmt(line);
     }
+    let _ = writeln!(text, "{}", noticed(stall));
     Shown { text, complaint: None, status: ExitStatus::Pass }
+}
+
+/// What the watcher of every run says of the second form.
+fn noticed(stall: Option<&Stall>) -> String {
+    match stall {
+        Some(Stall { cause: StallCause::Blocked, lasted, .. }) => {
+            let lasted = lasted.as_secs_f64();
+            format!("A run would say so: its watcher saw the worker blocked for {lasted:.2} s.")
+        }
+        _ => "A run would not have noticed: its watcher was not given a processor.".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -173,21 +187,23 @@ mod tests {
     }
 
     #[test]
-    fn three_lines_say_what_patching_is_for() {
+    fn four_lines_say_what_patching_is_for() {
         let rounds = [round(Form::Parks, 5, 104, None), round(Form::Blocks, 0, 602, None)];
         let expected = "\
 5 fetches of /delay/100 and a coroutine that waits 0.50 s, all on one worker.
 It parks, as all that is patched does: 5 of 5 fetches end before it does, the longest takes 0.10 s.
 It blocks, as std::thread::sleep does: 0 of 5 fetches end before it does, the longest takes 0.60 s.
+A run would say so: its watcher saw the worker blocked for 0.48 s.
 ";
-        let shown = shown(&rounds);
+        let lasted = Duration::from_millis(480);
+        let shown = shown(&rounds, Some(&Stall { cause: StallCause::Blocked, lasted, at: None }));
         assert_eq!((&*shown.text, shown.complaint, shown.status), (expected, None, ExitStatus::Pass));
     }
 
     #[test]
     fn a_fetch_that_fails_is_told_in_place_of_figures() {
         let rounds = [round(Form::Parks, 5, 1, None), round(Form::Blocks, 0, 1, Some("closed (wait): x"))];
-        let shown = shown(&rounds);
+        let shown = shown(&rounds, None);
         let complaint = Some("closed (wait): x".to_owned());
         assert_eq!((&*shown.text, shown.complaint, shown.status), ("", complaint, ExitStatus::Failed));
     }

@@ -9,6 +9,7 @@
 mod again;
 mod task;
 mod telling;
+mod view;
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 
 pub use task::Finished;
 pub use telling::{Batches, Queue};
+pub use view::View;
 
 use crate::check;
 use crate::config::{Objective, UntilPass};
@@ -85,6 +87,7 @@ pub struct Engine {
     mailbox: Mailbox<Message>,
     sender: Sender<Message>,
     teller: Teller,
+    view: View,
     info: RunInfo,
     deadline_at: Option<Instant>,
     free_slots: Vec<Arc<Slot>>,
@@ -125,6 +128,8 @@ pub struct Parts {
     pub batches: Batches,
     /// For those who tell without the loop.
     pub queue: Arc<Queue>,
+    /// For those who want to see it while it lasts.
+    pub view: View,
 }
 
 impl Engine {
@@ -140,6 +145,7 @@ impl Engine {
         let (sender, mailbox) = runtime.mailbox();
         let for_room = sender.clone();
         let (teller, batches, queue) = telling::channel(move || for_room.send(Message::Room));
+        let view = View::new(runtime.clone(), info.started);
         let engine = Engine {
             runtime: runtime.clone(),
             fetch,
@@ -153,6 +159,7 @@ impl Engine {
             mailbox,
             sender: sender.clone(),
             teller,
+            view: view.clone(),
             held_since: info.started,
             info,
             free_slots: Vec::new(),
@@ -162,7 +169,7 @@ impl Engine {
             held_by: HeldBy::Nothing,
             cpu_before: runtime.cpu_time(),
         };
-        Parts { engine, sender, batches, queue }
+        Parts { engine, sender, batches, queue, view }
     }
 
     /// Runs to the last outcome, whatever happens: when the loop itself has a bug, the reporter is told that it is over.
@@ -187,6 +194,7 @@ impl Engine {
             let round_at = self.rounds.as_ref().and_then(|rounds| rounds.wakes_at(now));
             let until = [wake_at, round_at, self.teller.leaves_at(now), self.deadline_at];
             let until = until.into_iter().flatten().min();
+            self.view.post(&self.schedule.backlog());
             self.mailbox.receive(until, &mut messages);
             self.look_at_the_time();
             for message in messages.drain(..) {
@@ -201,6 +209,7 @@ impl Engine {
         self.summary.wall = self.info.started.elapsed();
         self.summary.cpu = self.runtime.cpu_time().saturating_sub(self.cpu_before);
         self.summary.measures = self.runtime.measures();
+        self.summary.stall = self.runtime.worst_stall().map(Box::new);
         // Where nothing had to be fetched, nothing could be too slow.
         self.summary.gates = if self.summary.taken_up > 0 { self.gates.verdicts() } else { Vec::new() };
         self.teller.tell(Event::RunFinished(std::mem::take(&mut self.summary)));
@@ -271,7 +280,8 @@ impl Engine {
     fn start(&mut self, waiting: Waiting, now: Instant) {
         let slot = self.free_slots.pop().unwrap_or_else(|| self.runtime.slot());
         let subject = &waiting.request.subject;
-        slot.occupy(Arc::clone(subject), now);
+        let attempt = u32::try_from(waiting.earlier.len()).unwrap_or(u32::MAX).saturating_add(1);
+        slot.occupy(Arc::clone(subject), attempt, now);
         if self.orders.verbose {
             self.teller.tell(Event::Started(Arc::clone(subject)));
         }
@@ -356,7 +366,7 @@ impl Engine {
         self.teller.flush_when_due(now);
         let Some(at) = self.deadline_at.filter(|at| *at <= now) else { return };
         self.deadline_at = None;
-        self.teller.tell(Event::Parked(self.runtime.parked(at)));
+        self.teller.tell(Event::Parked(self.view.parked(at)));
         self.stop(Stop::Deadline);
     }
 

@@ -39,6 +39,7 @@ mod rounds;
 mod rows;
 mod scrub;
 mod sinks;
+mod stall;
 mod stream;
 mod summary;
 mod text;

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use super::Teller;
 use super::figures::count;
 use super::page::Page;
-use crate::event::{Event, Parked as Waiting};
+use super::{figures, stall};
+use crate::event::{Event, Parked as Waiting, ParkedTable};
 use crate::outcome::Phase;
 use crate::sanitize::shorten;
 
@@ -26,10 +27,14 @@ pub(super) struct Parked {
 
 impl Teller for Parked {
     fn tell(&mut self, event: &Event, page: &mut Page) {
-        if let Event::Parked(waiting) = event {
-            by_phase(waiting, page);
-            by_host(waiting, page);
-            self.longest(waiting, page);
+        if let Event::Parked(table) = event {
+            by_phase(table, page);
+            if let Some(stall) = &table.stall {
+                page.push("nobody goes on: the worker is ");
+                stall::say(stall, page);
+            }
+            by_host(&table.rows, page);
+            self.longest(&table.rows, page);
         }
     }
 }
@@ -44,6 +49,9 @@ impl Parked {
         for row in &rows[..shown] {
             page.say(format_args!("{:>9.2} s  {:<8} ", row.since.as_secs_f64(), row.phase.as_str()));
             page.escaped(&shorten(&row.subject.listed, URL_CHARS));
+            if row.attempt > 1 {
+                page.say(format_args!(" (try {})", row.attempt));
+            }
             page.push("\n");
         }
         if shown < rows.len() {
@@ -52,14 +60,28 @@ impl Parked {
     }
 }
 
-fn by_phase(waiting: &[Waiting], page: &mut Page) {
-    let unfinished = count(waiting.len() as u64, "URL", "URLs");
+fn by_phase(table: &ParkedTable, page: &mut Page) {
+    let unfinished = count(table.rows.len() as u64 + table.queued + table.asleep, "URL", "URLs");
     page.say(format_args!("greenfetch: {unfinished} unfinished"));
-    let counts = Phase::ALL.map(|phase| (phase, waiting.iter().filter(|row| row.phase == phase).count()));
+    let counts = Phase::ALL.map(|phase| (phase, in_phase(table, phase)));
     for (index, (phase, number)) in counts.iter().filter(|(_, number)| *number > 0).enumerate() {
         page.say(format_args!("{}{phase} {number}", if index == 0 { ": " } else { ", " }));
     }
+    if let Some(next_try) = table.next_try.filter(|_| table.asleep > 0) {
+        page.say(format_args!("; the next try in {}", figures::seconds(next_try)));
+    }
     page.push("\n");
+}
+
+/// In flight there, or waiting for it.
+fn in_phase(table: &ParkedTable, phase: Phase) -> u64 {
+    let in_flight = table.rows.iter().filter(|row| row.phase == phase).count() as u64;
+    let waiting = match phase {
+        Phase::Queue => table.queued,
+        Phase::Backoff => table.asleep,
+        _ => 0,
+    };
+    in_flight + waiting
 }
 
 fn by_host(waiting: &[Waiting], page: &mut Page) {
@@ -85,13 +107,18 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::event::{Stall, StallCause};
     use crate::record::samples::subject;
     use crate::report::told;
 
     fn row(line: u32, phase: Phase, millis: u64, host: &str) -> Waiting {
         let mut subject = subject(line);
         Arc::make_mut(&mut subject).host = host.to_owned();
-        Waiting { subject, phase, since: Duration::from_millis(millis) }
+        Waiting { subject, phase, since: Duration::from_millis(millis), attempt: line }
+    }
+
+    fn table(rows: Vec<Waiting>) -> Event {
+        Event::Parked(ParkedTable { rows, ..ParkedTable::default() })
     }
 
     #[test]
@@ -104,28 +131,47 @@ mod tests {
         let golden = "\
 greenfetch: 3 URLs unfinished: connect 1, wait 2
 by host: b 2, a\\x1b 1
-    12.34 s  connect  http://a.example/2
+    12.34 s  connect  http://a.example/2 (try 2)
      1.50 s  wait     http://a.example/1
-     0.02 s  wait     http://a.example/3
+     0.02 s  wait     http://a.example/3 (try 3)
 ";
-        assert_eq!(told(&mut Parked { all: false }, false, [Event::Parked(rows)]), golden);
+        assert_eq!(told(&mut Parked { all: false }, false, [table(rows)]), golden);
+    }
+
+    #[test]
+    fn what_waits_for_a_slot_or_a_try_is_counted_and_a_worker_that_stands_still_is_told() {
+        let at = Some((subject(1), Phase::Check));
+        let table = ParkedTable {
+            rows: vec![row(1, Phase::Check, 1_500, "b")],
+            queued: 40,
+            asleep: 2,
+            next_try: Some(Duration::from_millis(1_200)),
+            stall: Some(Stall { cause: StallCause::Blocked, lasted: Duration::from_millis(1_400), at }),
+        };
+        let golden = "\
+greenfetch: 43 URLs unfinished: queue 40, check 1, backoff 2; the next try in 1.20 s
+nobody goes on: the worker is blocked for 1.40 s by a call of the system, at http://a.example/1 (check)
+by host: b 1
+     1.50 s  check    http://a.example/1
+";
+        assert_eq!(told(&mut Parked { all: false }, false, [Event::Parked(table)]), golden);
     }
 
     #[test]
     fn of_many_the_twenty_longest_are_shown_unless_all_are_asked_for() {
         let rows: Vec<_> = (1..=50).map(|n| row(n, Phase::Wait, n.into(), &format!("h{n:02}"))).collect();
-        let text = told(&mut Parked { all: false }, false, [Event::Parked(rows.clone())]);
+        let text = told(&mut Parked { all: false }, false, [table(rows.clone())]);
         assert_eq!(text.lines().count(), 2 + 20 + 1);
         assert!(
             text.contains("h10 1, and 40 hosts more\n") && text.ends_with("\nand 30 more (-v shows all)\n")
         );
-        let all = told(&mut Parked { all: true }, false, [Event::Parked(rows)]);
+        let all = told(&mut Parked { all: true }, false, [table(rows)]);
         assert_eq!(all.lines().count(), 2 + 50);
     }
 
     #[test]
     fn nothing_unfinished_is_said_too() {
-        let text = told(&mut Parked { all: false }, false, [Event::Parked(Vec::new())]);
+        let text = told(&mut Parked { all: false }, false, [table(Vec::new())]);
         assert_eq!(text, "greenfetch: 0 URLs unfinished\n");
     }
 }

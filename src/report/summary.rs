@@ -1,4 +1,5 @@
-//! The one to four lines at the end, on stderr: how it went, how much concurrency gave, and what limited it.
+//! The one to four lines at the end, on stderr: how it went, how much concurrency gave, and what limited it. A fifth
+//! one where the worker stood still.
 //!
 //! Knows which figures are worth a line. Counts come from the loop that owns them; times are gathered here, in bounded
 //! memory. Refuses to judge: the exit status is `exit`'s.
@@ -10,6 +11,7 @@ use super::Teller;
 use super::figures::{bytes, seconds};
 use super::held_back::{Speed, held_back};
 use super::page::Page;
+use super::stall;
 use crate::config::Concurrency;
 use crate::event::{Event, Stop, Summary as Counts};
 use crate::outcome::{Kind, Outcome};
@@ -77,6 +79,14 @@ impl Summary {
 
     fn write(&mut self, counts: &Counts, page: &mut Page) {
         self.write_counts(counts, page);
+        self.write_times_of_several(counts, page);
+        if let Some(stall) = &counts.stall {
+            page.push("the worker was ");
+            stall::say(stall, page);
+        }
+    }
+
+    fn write_times_of_several(&mut self, counts: &Counts, page: &mut Page) {
         // Of one URL the first line says it all.
         if self.whole.count() < 2 || self.whole.sum().is_zero() {
             return;
@@ -171,7 +181,7 @@ fn signal_name(number: i32) -> String {
 mod tests {
     use super::*;
     use crate::config::Mode;
-    use crate::event::Limiters;
+    use crate::event::{Limiters, Stall, StallCause};
     use crate::outcome::{Class, Failure, Phase};
     use crate::record::samples::{at, attempt, passed, subject};
     use crate::report::told;
@@ -225,6 +235,18 @@ p50 0.50 s, p95 0.95 s, p99 0.99 s; slowest: 1.00 s http://a.example/100, 0.99 s
 held back by --per-host 10 for 0.40 s
 ";
         assert_eq!(summary(events, counts), golden);
+    }
+
+    #[test]
+    fn a_worker_that_stood_still_is_told_of_one_url_too() {
+        let lasted = Duration::from_millis(480);
+        let stall = Stall { cause: StallCause::Blocked, lasted, at: Some((subject(1), Phase::Check)) };
+        let text = summary([took(1, 600, 7)], Counts { stall: Some(Box::new(stall)), ..counts(1, 600) });
+        let expected = "\
+1 passed; 7 bytes in 0.60 s
+the worker was blocked for 0.48 s by a call of the system, at http://a.example/1 (check)
+";
+        assert_eq!(text, expected);
     }
 
     #[test]

@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 use may::io::{CoIo, WaitIo};
 
 use super::hands::Hands;
+use super::running::{Running, Task};
+use super::watcher::Stalls;
 use super::{Shared, Slot, sys};
 
 /// Coroutine stack in machine words (may's unit), even so that may does not print its footprint: 256 KiB in release.
@@ -48,6 +50,10 @@ pub(super) struct Hub {
     turns: Mutex<Vec<usize>>,
     turn_bell: OwnedFd,
     hands: Hands,
+    /// Whose turn it is.
+    pub(super) running: Running,
+    /// When it was one's for too long.
+    pub(super) stalls: Stalls,
 }
 
 impl Hub {
@@ -63,6 +69,8 @@ impl Hub {
             turns: Mutex::new(Vec::new()),
             turn_bell: sys::eventfd()?,
             hands: Hands::default(),
+            running: Running::default(),
+            stalls: Stalls::default(),
         })
     }
 
@@ -223,9 +231,13 @@ fn spawn(task: impl FnOnce() + Send + 'static) -> io::Result<()> {
 pub(super) fn spawn_root(shared: Arc<Shared>, task: impl FnOnce() + Send + 'static) -> io::Result<()> {
     spawn(move || {
         shared.worker.store(sys::thread_id(), Ordering::Relaxed);
-        let hands = &shared.hub.as_ref().expect("coroutines have a hub").hands;
+        let hub = shared.hub.as_ref().expect("coroutines have a hub");
+        let hands = &hub.hands;
         hands.muster();
-        let ended = panic::catch_unwind(AssertUnwindSafe(task));
+        let ended = panic::catch_unwind(AssertUnwindSafe(|| {
+            let _turn = Task::begin(&hub.running);
+            task();
+        }));
         hands.dismiss();
         if let Err(panic) = ended {
             panic::resume_unwind(panic);
@@ -238,13 +250,22 @@ pub(super) fn spawn_root(shared: Arc<Shared>, task: impl FnOnce() + Send + 'stat
 pub(super) fn spawn_local(shared: &Arc<Shared>, task: impl FnOnce() + Send + 'static) -> io::Result<()> {
     shared.assert_on_worker();
     let hub = shared.hub.as_ref().expect("coroutines have a hub");
+    let of_turn = Arc::clone(shared);
+    let task = move || {
+        let _turn = Task::begin(&of_turn.hub.as_ref().expect("coroutines have a hub").running);
+        task();
+    };
     let Err(task) = hub.hands.give(task) else { return Ok(()) };
     let of_hand = Arc::clone(shared);
+    let before = hub.running.turn();
     // SAFETY: may asks for two things. Thread locals must not be held across a wait, as other coroutines of the thread
     // see them too: nobody here does (CONTRIBUTING.md). The stack must suffice: its size is more than twice what a
     // fetch was measured to use, below it lies a guard page, and a test measures the head-room.
-    catching(|| unsafe {
+    let spawned = catching(|| unsafe {
         may::coroutine::Builder::new()
             .spawn_local(move || of_hand.hub.as_ref().expect("coroutines have a hub").hands.serve(task))
-    })
+    });
+    // The new one ran up to its first wait; now the one that started it goes on.
+    hub.running.resume(before);
+    spawned
 }

@@ -13,9 +13,11 @@ mod mailbox;
 mod names;
 mod offload;
 mod outlet;
+mod running;
 mod slot;
 mod socket;
 mod sys;
+mod watcher;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -33,7 +35,7 @@ pub use slot::{Slot, Wake};
 pub use socket::{ConnectError, Listener, Socket, is_exhaustion};
 
 use crate::config::Mode;
-use crate::event::{Measures, Parked};
+use crate::event::{Measures, Parked, Stall};
 use census::Census;
 
 /// The runtime of a process. Cheap to clone.
@@ -204,6 +206,24 @@ impl Runtime {
         self.shared.slots().iter().filter_map(|slot| slot.parked(now)).collect()
     }
 
+    /// Notices from now on when the worker stands still. Nothing where tasks are threads, which hold up nobody.
+    ///
+    /// # Errors
+    /// What the system said when there is no thread for it.
+    pub fn watch_worker(&self) -> io::Result<()> {
+        if self.shared.hub.is_some() { watcher::start(&self.shared) } else { Ok(()) }
+    }
+
+    /// The worst standstill of the worker so far; `None` when there was none, and without `watch_worker`.
+    pub fn worst_stall(&self) -> Option<Stall> {
+        self.shared.hub.as_ref()?.stalls.worst()
+    }
+
+    /// That which lasts now.
+    pub fn stall(&self) -> Option<Stall> {
+        self.shared.hub.as_ref()?.stalls.now()
+    }
+
     /// Whether the calling thread is the one on which all coroutines run; false when tasks are threads.
     pub fn is_worker(&self) -> bool {
         self.shared.worker.load(Ordering::Relaxed) == sys::thread_id()
@@ -254,6 +274,20 @@ impl Shared {
     fn expect_wake_at(&self, index: usize, until: Option<Instant>) {
         if let Some(hub) = &self.hub {
             hub.expect_wake_at(index, until.map(|until| self.nanos(until)), self.epoch);
+        }
+    }
+
+    /// The task in this slot goes on after a wait, or says for the first time where it is.
+    fn begin_turn(&self, index: usize) {
+        if let Some(hub) = &self.hub {
+            hub.running.begin(index);
+        }
+    }
+
+    /// It waits: the others have their turn.
+    fn end_turn(&self) {
+        if let Some(hub) = &self.hub {
+            hub.running.end();
         }
     }
 

@@ -3,7 +3,7 @@
 //! Knows parking, waking, being late and being told to stop, in a coroutine and in a thread. Refuses to know what the
 //! task does; that a URL sits in it is only remembered for the table of what is parked where.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -49,6 +49,8 @@ pub struct Slot {
     /// For a thread: `woken` has changed.
     bell: Condvar,
     occupant: Mutex<Option<Arc<Subject>>>,
+    /// Which try it is, from 1.
+    attempt: AtomicU32,
     phase: AtomicU8,
     /// Nanoseconds since the runtime's start at which the phase began.
     phase_since: AtomicU64,
@@ -76,6 +78,7 @@ impl Slot {
             parking: Mutex::new(Parking::Nothing),
             bell: Condvar::new(),
             occupant: Mutex::new(None),
+            attempt: AtomicU32::new(1),
             phase: AtomicU8::new(0),
             phase_since: AtomicU64::new(0),
         }
@@ -96,7 +99,9 @@ impl Slot {
             if let Some(wake) = self.reason_to_return(until) {
                 break wake;
             }
+            self.shared.end_turn();
             may::coroutine::park();
+            self.shared.begin_turn(self.index);
         };
         self.shared.expect_wake_at(self.index, None);
         *self.parking() = Parking::Nothing;
@@ -172,10 +177,11 @@ impl Slot {
         }
     }
 
-    /// A URL takes the slot.
-    pub fn occupy(&self, subject: Arc<Subject>, now: Instant) {
+    /// A URL takes the slot for a try, counted from 1.
+    pub fn occupy(&self, subject: Arc<Subject>, attempt: u32, now: Instant) {
+        self.attempt.store(attempt, Ordering::Relaxed);
         *self.occupant.lock().unwrap_or_else(PoisonError::into_inner) = Some(subject);
-        self.enter(Phase::Queue, now);
+        self.note_phase(Phase::Queue, now);
     }
 
     /// The slot is free again.
@@ -183,8 +189,13 @@ impl Slot {
         *self.occupant.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// The URL in it enters a phase.
+    /// The URL in it enters a phase. Called by the task itself, whose turn it is.
     pub fn enter(&self, phase: Phase, now: Instant) {
+        self.note_phase(phase, now);
+        self.shared.begin_turn(self.index);
+    }
+
+    fn note_phase(&self, phase: Phase, now: Instant) {
         self.phase.store(phase as u8, Ordering::Relaxed);
         self.phase_since.store(self.shared.nanos(now), Ordering::Relaxed);
     }
@@ -198,6 +209,6 @@ impl Slot {
         let subject = self.occupant.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         let since = Duration::from_nanos(self.phase_since.load(Ordering::Relaxed));
         let since = Duration::from_nanos(self.shared.nanos(now)).saturating_sub(since);
-        Some(Parked { subject, phase: self.phase(), since })
+        Some(Parked { subject, phase: self.phase(), since, attempt: self.attempt.load(Ordering::Relaxed) })
     }
 }

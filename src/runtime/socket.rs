@@ -88,7 +88,9 @@ fn wait_parked(io: &CoIo<OwnedFd>, slot: &Slot, until: Option<Instant>) -> (Wake
         if slot.is_stopped() {
             break (Wake::Stopped, 0);
         }
+        slot.shared.end_turn();
         let flags = io.wait_io() & !WAKER_BIT;
+        slot.shared.begin_turn(slot.index);
         if flags != 0 {
             break (Wake::Woken, flags);
         }

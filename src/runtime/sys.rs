@@ -328,6 +328,17 @@ pub(super) fn cpu_time() -> Duration {
     Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
+/// What a thread of this process has had of a processor; zero when there is no such thread.
+pub(super) fn thread_cpu_time(thread: i32) -> Duration {
+    /// The clock of one thread by its number, as glibc makes it of `pthread_getcpuclockid` (linux/posix-timers.h:
+    /// `CPUCLOCK_PERTHREAD_MASK` and `CPUCLOCK_SCHED`).
+    const OF_A_THREAD: libc::clockid_t = 4 | 2;
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a local. A number that is no thread's is refused.
+    let _ = unsafe { libc::clock_gettime((!thread << 3) | OF_A_THREAD, &raw mut now) };
+    Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
+}
+
 /// A limit of this process: `RLIMIT_NOFILE` and friends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Limit {

@@ -46,6 +46,17 @@ pub enum Next {
     Idle,
 }
 
+/// What waits, in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// For a slot, or for a host's limit: first tries mostly.
+    pub queued: usize,
+    /// For the time of a try.
+    pub asleep: usize,
+    /// When the first of these wakes; `None` when there is none.
+    pub wakes_at: Option<Instant>,
+}
+
 /// What waits and what is in flight.
 #[derive(Debug)]
 pub struct Schedule {
@@ -142,6 +153,16 @@ impl Schedule {
         self.jobs.saturating_sub(self.ready.len())
     }
 
+    /// What waits.
+    pub fn backlog(&self) -> Backlog {
+        let queued = self.ready.len() + self.hosts.held();
+        Backlog { queued, asleep: self.asleep.len(), wakes_at: self.wakes_at() }
+    }
+
+    fn wakes_at(&self) -> Option<Instant> {
+        self.asleep.first_key_value().map(|((at, _), _)| *at)
+    }
+
     /// Requests in flight.
     pub fn in_flight(&self) -> usize {
         self.in_flight
@@ -186,8 +207,7 @@ impl Schedule {
     }
 
     fn nothing_ready(&self) -> Next {
-        let wakes_at = self.asleep.first_key_value().map(|((at, _), _)| *at);
-        match wakes_at {
+        match self.wakes_at() {
             wakes_at if self.hosts.held() > 0 => Next::Held(wakes_at),
             Some(at) => Next::Asleep(at),
             None => Next::Idle,
@@ -355,6 +375,7 @@ mod tests {
         assert!(!schedule.is_empty());
         let Next::Asleep(at) = schedule.next(now) else { panic!("it sleeps") };
         assert_eq!(at, now + SECOND);
+        assert_eq!(schedule.backlog(), Backlog { queued: 0, asleep: 1, wakes_at: Some(at) });
         let early = at - Duration::from_nanos(1);
         assert!(matches!(schedule.next(early), Next::Asleep(_)));
         let Next::Start(waiting) = schedule.next(at) else { panic!("it wakes") };

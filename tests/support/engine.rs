@@ -168,7 +168,7 @@ impl Sink for Log {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         match event {
             Event::Finished(outcome) => self.outcomes.push((**outcome).clone()),
-            Event::Parked(parked) => self.n_parked += parked.len(),
+            Event::Parked(parked) => self.n_parked += parked.rows.len(),
             Event::RunFinished(summary) => self.summary = summary.clone(),
             _ => {}
         }
