@@ -2,6 +2,8 @@
 //!
 //! Knows RFC 3986 through the url crate and the rules of RFC 9110 §15.4. Refuses to send anything.
 
+use std::borrow::Cow;
+
 use url::Url;
 
 use crate::outcome::{Class, Failure, Phase};
@@ -29,7 +31,7 @@ pub(super) fn next(base: &Url, location: Option<&Result<Vec<u8>, ()>>) -> Result
     if location.len() > MOST_LOCATION_BYTES {
         return Err(refused(format!("a Location of {} bytes", location.len())));
     }
-    let text = String::from_utf8_lossy(location);
+    let text = text(location);
     let text = text.trim_matches([' ', '\t']);
     let shown = sanitize::mask_userinfo(text);
     if text.is_empty() {
@@ -42,6 +44,20 @@ pub(super) fn next(base: &Url, location: Option<&Result<Vec<u8>, ()>>) -> Result
         base.join(text).map_err(|error| refused(format!("a Location that is no URL ({error}): {shown}")))?;
     check_target(&url, &shown)?;
     Ok(url)
+}
+
+/// A Location is UTF-8 or, from old servers, Latin-1 and the like. Those bytes go back to the server that sent them as
+/// they came, percent-encoded, as in browsers and curl.
+fn text(location: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = str::from_utf8(location) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(location.len() + 16);
+    for chunk in location.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| format!("%{byte:02X}")));
+    }
+    Cow::Owned(text)
 }
 
 fn check_target(url: &Url, shown: &str) -> Result<(), Failure> {
@@ -114,6 +130,13 @@ mod tests {
         ] {
             assert_eq!(follow(location.as_bytes()).as_deref(), Ok(url), "{location}");
         }
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf_8_go_back_as_they_came() {
+        assert_eq!(follow(b"/gr\xfcn?\xe4=\xff").as_deref(), Ok("http://a.test:8080/gr%FCn?%E4=%FF"));
+        assert_eq!(follow(b"/\xc3\xa4\xe4").as_deref(), Ok("http://a.test:8080/%C3%A4%E4"));
+        assert!(follow(b"http://\xe4.test/").is_err());
     }
 
     #[test]
