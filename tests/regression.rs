@@ -3,6 +3,7 @@
 //! Knows what once went wrong. Refuses to know what was always right.
 
 use crate::support::Greenfetch;
+use crate::support::listeners::refused_addr;
 use crate::support::origin::Origin;
 use crate::support::script::{Gate, Script, Steps as _};
 
@@ -101,4 +102,53 @@ fn connect_is_no_method_of_a_fetch() {
         .stdout("")
         .stderr_has("CONNECT asks a proxy for a tunnel")
         .status(2);
+}
+
+/// Version and bytes of the redirect stood in the record of a target that never answered.
+#[test]
+fn a_hop_that_does_not_answer_has_nothing_of_the_hop_before() {
+    let dead = format!("http://{}/", refused_addr());
+    let head = format!("HTTP/1.1 302 Found\r\nLocation: {dead}\r\nContent-Type: text/plain\r\n");
+    let answer = head + "Content-Length: 5\r\n\r\nmoved";
+    let origin = Origin::start().script("/", answer.keep_alive());
+    Greenfetch::new()
+        .list([origin.url("/")])
+        .in_every_mode()
+        .json(|records| {
+            let record = &records[0];
+            assert_eq!(record["error"]["class"], "connect", "{record}");
+            assert_eq!(record["size_download"], 0, "{record}");
+            for field in ["response_code", "http_version", "content_type"] {
+                assert!(record[field].is_null(), "{field}: {record}");
+            }
+        })
+        .any_stderr()
+        .status(1);
+}
+
+/// Without a status, and asked for a second time, when head and fault came in one piece.
+#[test]
+fn a_fault_behind_a_good_head_does_not_take_the_status_away() {
+    const HEAD: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let gate = Gate::new();
+    gate.open();
+    let origin = Origin::start()
+        .script("/first", Script::ok("ok"))
+        .script("/one-piece", format!("{HEAD}5\r\nhello\r\nxyz").then_fin())
+        .script("/pieces", HEAD.wait_for(&gate).then("5\r\nhello\r\nxyz").then_fin());
+    let urls = ["/first", "/one-piece", "/first", "/pieces"].map(|path| origin.url(path));
+    Greenfetch::new()
+        .args(["-j", "1"])
+        .list(urls)
+        .in_every_mode()
+        .json(|records| {
+            for record in [&records[1], &records[3]] {
+                assert_eq!(record["error"]["class"], "protocol", "{record}");
+                assert_eq!(record["response_code"], 200, "{record}");
+                assert_eq!(record["size_download"], 5, "{record}");
+            }
+        })
+        .any_stderr()
+        .status(1);
+    assert_eq!((origin.requests("/one-piece"), origin.requests("/pieces")), (3, 3));
 }

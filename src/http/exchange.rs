@@ -349,11 +349,18 @@ impl<'a> Exchange<'a> {
         note_hop(self.response, self.tracer, from, status, &next);
         self.response.method = Some(self.method.clone());
         self.response.url_effective = Some(next.clone());
-        (self.response.status, self.response.tls, self.response.content_type) = (None, None, None);
-        self.response.headers = None;
+        self.forget_hop();
         self.url = Some(next);
         self.watch.begin_hop();
         Ok(())
+    }
+
+    /// What was seen of a hop is not said of the next one, which may never answer.
+    fn forget_hop(&mut self) {
+        let response = &mut *self.response;
+        (response.status, response.version, response.tls) = (None, None, None);
+        (response.content_type, response.retry_after, response.headers) = (None, None, None);
+        response.size_download = 0;
     }
 
     /// Reads the body of the last answer to its end, and finds out what its checks want to know of it. What is to be

@@ -78,7 +78,7 @@ impl Wire {
             self.log_head(&buffer[start..start + head.len]);
             if !head.is_interim() {
                 self.begin_body(buffer, start, start + head.len, end, head);
-                return self.failure.take().map_or(Ok(true), Err);
+                return Ok(true);
             }
             self.interim += 1;
             if self.interim > MOST_INTERIM {
@@ -92,7 +92,8 @@ impl Wire {
         }
     }
 
-    /// Shows the head to ureq with what came behind it, as far as that belongs to the body.
+    /// Shows the head to ureq with what came behind it, as far as that belongs to the body. A fault in that is told when
+    /// the body is read: what an answer comes to does not depend on the pieces it comes in.
     fn begin_body(&mut self, mut buffer: Vec<u8>, start: usize, body: usize, end: usize, head: Head) {
         let behind = end - body;
         self.reading = match head.framing {
@@ -139,9 +140,10 @@ impl Wire {
     /// Runs a block through the chunk scanner; says how much of `out` was written. A fault is kept for the caller.
     fn scan(&mut self, block: &[u8], out: &mut [u8]) -> usize {
         let Reading::Chunked(scanner) = &mut self.reading else { return 0 };
-        match scanner.feed(block, out) {
+        let fed = scanner.feed(block, out);
+        self.size_body = scanner.body_bytes();
+        match fed {
             Ok((read, written)) => {
-                self.size_body = scanner.body_bytes();
                 if scanner.is_done() {
                     self.reading = Reading::Done;
                     self.is_dirty |= read < block.len();
@@ -169,6 +171,9 @@ impl Wire {
     }
 
     fn read_some(&mut self) -> Result<bool, Failure> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
         let most = match self.reading {
             // One more than there should be: a byte behind the end is seen here and not by the next request.
             Reading::Length { left } => usize::try_from(left).unwrap_or(usize::MAX).saturating_add(1),
