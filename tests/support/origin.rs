@@ -304,6 +304,10 @@ fn play(shared: &Shared, wire: &mut Wire, steps: &[Step]) -> bool {
                 gate.wait();
                 true
             }
+            Step::Open(gate) => {
+                gate.open();
+                true
+            }
             Step::Flight(n_bytes) => {
                 wire.flight(*n_bytes);
                 true

@@ -18,6 +18,8 @@ pub(crate) enum Step {
     Forever(Vec<u8>),
     /// Waits until a test opens the gate.
     Gate(Gate),
+    /// Opens a gate that a test waits for.
+    Open(Gate),
     /// Answers a TLS handshake with so many bytes of the first flight and no more.
     Flight(usize),
     /// The next request on the same connection.
@@ -134,6 +136,11 @@ pub(crate) trait Steps: Sized {
     /// Then nothing until the gate is open.
     fn wait_for(self, gate: &Gate) -> Script {
         self.script().step(Step::Gate(gate.clone()))
+    }
+
+    /// Then the gate is open: what came before is written.
+    fn then_open(self, gate: &Gate) -> Script {
+        self.script().step(Step::Open(gate.clone()))
     }
 
     /// Then an orderly end.
