@@ -34,6 +34,11 @@ bench *CASE: release
 cost:
     bash .ci/check cost
 
+# Bytes of strangers at what reads them: `just fuzz head`, `just fuzz answers 5000`
+fuzz TARGET='all' N='1000000':
+    cp Cargo.lock fuzz/
+    cargo run --manifest-path fuzz/Cargo.toml --target-dir target -- {{TARGET}} {{N}}
+
 # Fetch from a loopback origin of our own: needs no network
 demo *ARGS:
     cargo run --release -- demo {{ARGS}}

@@ -12,6 +12,8 @@ mod connection;
 mod decode;
 mod error;
 mod exchange;
+#[doc(hidden)]
+pub mod fuzzing;
 mod head;
 mod judging;
 mod noproxy;

@@ -3,6 +3,8 @@
 //! Its unit is the attempt and not the request, so that one that waits for its next try holds no slot. Knows what waits
 //! and what is in flight. Refuses to start anything and to look at a clock.
 
+#[doc(hidden)]
+pub mod fuzzing;
 mod hosts;
 mod pace;
 mod retry;
