@@ -420,6 +420,27 @@ pub struct ReportTo {
     pub path: PathBuf,
 }
 
+/// `--timeline`: a picture of when each URL was where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TimelineTo {
+    /// A file that is only the picture.
+    Svg(PathBuf),
+    /// A page with a search.
+    Html(PathBuf),
+    /// `-`: lines of text on stdout, on stderr with `--json`.
+    Terminal,
+}
+
+impl TimelineTo {
+    /// The file; `None` for the terminal.
+    pub fn path(&self) -> Option<&std::path::Path> {
+        match self {
+            TimelineTo::Svg(path) | TimelineTo::Html(path) => Some(path),
+            TimelineTo::Terminal => None,
+        }
+    }
+}
+
 /// Who is told what.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Output {
@@ -431,6 +452,12 @@ pub struct Output {
     pub reports: Vec<ReportTo>,
     /// `--failed`: what did not pass, as a list; `None` writes none.
     pub failed: Option<PathBuf>,
+    /// `--timeline`, in the order given.
+    pub timelines: Vec<TimelineTo>,
+    /// `--ascii`: what is drawn on a terminal is drawn with letters.
+    pub ascii: bool,
+    /// Columns of the terminal: `COLUMNS`, or what it says itself; `None` when neither does.
+    pub columns: Option<usize>,
     /// `-q`, `-v`.
     pub verbosity: Verbosity,
     /// Whether stderr gets colour: `--color`, `NO_COLOR`, `CLICOLOR_FORCE` and the terminal, resolved.

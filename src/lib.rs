@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  process     main → run ──────────────────── cli → config
-//!  whole runs           compare   demo   dry_run   what_if
+//!  whole runs           compare   demo   results   dry_run   what_if
 //!  the loop                  engine ← signal
 //!  rooms        list → plan  │  schedule  │  runtime ← http  │  report
 //!  pure         record   stats   slo   curl   sanitize   quantity   credentials   exit
@@ -43,4 +43,5 @@ pub mod stats;
 pub mod compare;
 pub mod demo;
 pub mod dry_run;
+pub mod results;
 pub mod what_if;

@@ -22,7 +22,8 @@ use crate::list::{self, Credits, Delivery, Reading, Variables};
 use crate::plan::{Listed, Planner};
 use crate::record;
 use crate::report::{self, About, Guarded, Streams};
-use crate::runtime::{Runtime, Sender, is_readable_within, limits};
+use crate::results;
+use crate::runtime::{self, Runtime, Sender, is_readable_within, limits};
 use crate::sanitize::{Masks, escape};
 use crate::schedule::Schedule;
 use crate::signal;
@@ -190,6 +191,7 @@ pub fn main(argv: impl Iterator<Item = OsString>) -> ExitStatus {
         stdin_is_terminal: io::stdin().is_terminal(),
         stdout_is_terminal: io::stdout().is_terminal(),
         stderr_is_terminal: io::stderr().is_terminal(),
+        columns: runtime::terminal_columns(io::stdout()).or_else(|| runtime::terminal_columns(io::stderr())),
     };
     let done = match cli::parse(argv, &environment) {
         Ok(Command::Fetch(config)) => {
@@ -199,6 +201,11 @@ pub fn main(argv: impl Iterator<Item = OsString>) -> ExitStatus {
             let reading = reading(&comparison.config, &Arc::default());
             compare::run(&comparison, &reading, for_ci(&comparison.config, streams(&environment)))
                 .map_err(|refused| refused.to_string())
+        }
+        Ok(Command::Report(config)) => {
+            let streams = streams(&environment);
+            results::report(&config, streams, &report::as_it_is, Instant::now())
+                .map_err(|why| format!("greenfetch: report: {why}"))
         }
         Ok(Command::Demo(command)) => demo(command, &environment),
         Ok(Command::Help(HelpTopic::ExitCodes)) => Ok(print(TABLE)),

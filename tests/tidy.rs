@@ -28,7 +28,14 @@ const DOORS: &[Door] = &[
     Door { words: &["indicatif::"], places: &["report/progress.rs"], instead: "be a Sink" },
     Door {
         words: &["serde_json::"],
-        places: &["record.rs", "report/json.rs", "check/json.rs", "list/body.rs", "compare/child.rs"],
+        places: &[
+            "record.rs",
+            "report/json.rs",
+            "check/json.rs",
+            "list/body.rs",
+            "compare/child.rs",
+            "results/reading.rs",
+        ],
         instead: "use record::Record",
     },
     Door {

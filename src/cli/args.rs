@@ -18,8 +18,8 @@ use super::ci::{self, CiChoice};
 use super::complaint::Typed;
 use super::proxy::{self, Chosen};
 use super::value::{self, ColorChoice, Limit, Modes, WhatIf};
-use super::{report, retry, slo, until_pass};
-use crate::config::{ConnectTo, Mode, Objective, ReportTo, Shard, UntilPass};
+use super::{report, retry, slo, timeline, until_pass};
+use crate::config::{ConnectTo, Mode, Objective, ReportTo, Shard, TimelineTo, UntilPass};
 use crate::request::{Method, Resolve, RetryOn, Secret};
 
 /// Columns that `help_text` wraps at; on a terminal clap follows the terminal, up to `MAX_WIDTH`.
@@ -36,8 +36,8 @@ pub fn help_text(long: bool) -> String {
 
 const USAGE: &str = "\
 greenfetch [OPTIONS] [URL|FILE|-]...
-       greenfetch demo [OPTIONS]       on a built-in loopback origin
-       greenfetch demo --many [N] | --block | --serve [ADDR]
+       greenfetch demo [OPTIONS] | --many [N] | --block | --serve [ADDR]
+       greenfetch report RESULTS... --report KIND=FILE
        greenfetch help [exit-codes|grammar|schema]";
 
 const TEMPLATE: &str = "{about-with-newline}\n{usage-heading} {usage}\n\n{all-args}{after-help}";
@@ -49,13 +49,17 @@ Operands, in any number:
   An operand that begins with scheme:// is a URL, - is standard input, anything
   else is a list file: a URL a line, with settings and checks behind it or
   indented below (greenfetch help grammar). Without an operand, standard input is
-  read if it is no terminal. demo and help are commands only as the first
-  operand (report and diff are reserved for some); a file of that name is ./demo.
+  read if it is no terminal. demo, report and help are commands only as the first
+  operand (diff is reserved for one); a file of that name is ./demo.
 
 What demo has beside a run, each without options of one:
   --many [N] parks so many URLs at once (10000) and says what they take, --block
   shows what one blocking call does to all others, --serve [ADDR] is only the
   origin, for other tools.
+
+What report does: it reads json or jsonl reports, or the lines of --json, and
+  writes what --report, --failed, --timeline and --json ask for; several runs or
+  shards are put together.
 
 Values:
   D, a duration, is 5, 0.5, 5s, 300ms or 2m. SIZE is 512, 64KiB or 10MB. 0 is no
@@ -408,6 +412,17 @@ pub(super) struct OutputArgs {
     /// Each entry below a comment with the reason; empty when nothing failed. Written as a report is.
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(super) failed: Option<PathBuf>,
+    /// A picture of when each URL was where
+    ///
+    /// FILE.svg is only the picture, FILE.html a page with a search; - draws it as text, after the results, or on
+    /// stderr with --json. Of more than 50 URLs the slowest have a row each. With --compare there is a lane for each
+    /// mode. Several add up.
+    #[arg(long, hide_short_help = true, value_name = "FILE|-", allow_hyphen_values = true)]
+    #[arg(value_parser = Typed(timeline::parse_timeline))]
+    pub(super) timeline: Vec<TimelineTo>,
+    /// Letters in place of blocks for --timeline -
+    #[arg(long, hide_short_help = true, requires = "timeline")]
+    pub(super) ascii: bool,
     /// Save bodies there, one file per URL that passed
     ///
     /// DIR is made if it is missing. A file is named by the URL's place in the list and by the URL itself

@@ -24,7 +24,8 @@ const TAKEN_BY_EVERY_RUN: [&str; 8] =
     ["allow_empty", "base", "defaults", "trust_stdin", "only", "skip", "tag", "shard"];
 
 /// The comparison's own: each run gets what it decides.
-const OURS: [&str; 8] = ["compare", "runs", "jobs", "json", "quiet", "color", "ci", "no_progress_meter"];
+const OURS: [&str; 10] =
+    ["compare", "runs", "jobs", "json", "quiet", "color", "ci", "no_progress_meter", "timeline", "ascii"];
 
 /// Options elsewhere that contradict it.
 const REFUSED: [(&str, &str); 2] = [

@@ -64,7 +64,19 @@ fn complaint(error: &clap::Error) -> UsageError {
         ErrorKind::InvalidValue if value.is_empty() => {
             UsageError::with_pointer(format_args!("{}: a value is missing", shown(arg)))
         }
+        ErrorKind::MissingRequiredArgument => {
+            let missing = missing(error);
+            UsageError::with_pointer(format_args!("{missing} is missing, which another option belongs to"))
+        }
         _ => UsageError::with_pointer(InOneLine(error)),
+    }
+}
+
+/// `--cert <FILE>`.
+fn missing(error: &clap::Error) -> String {
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::Strings(names)) => shown(&names.join(", ")),
+        _ => "an option".to_owned(),
     }
 }
 

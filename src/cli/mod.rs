@@ -19,6 +19,7 @@ mod retry;
 mod slo;
 #[cfg(test)]
 mod testing;
+mod timeline;
 mod until_pass;
 mod value;
 
@@ -38,6 +39,8 @@ pub enum Command {
     Fetch(Box<Config>),
     /// Fetch it several times in several modes, and say which is faster.
     Compare(Box<Comparison>),
+    /// `report …`: tell of runs that are over; the operands are their results.
+    Report(Box<Config>),
     /// `demo …`: the same on a loopback origin of our own.
     Demo(DemoCommand),
     /// `help TOPIC`.
@@ -82,6 +85,8 @@ pub struct Environment<'a> {
     pub stdout_is_terminal: bool,
     /// Whether standard error is a terminal.
     pub stderr_is_terminal: bool,
+    /// Columns of the terminal; `None` without one, or when it does not say.
+    pub columns: Option<usize>,
 }
 
 /// A command line that cannot be meant: exit 2, and nothing was fetched.

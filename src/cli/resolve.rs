@@ -168,6 +168,9 @@ fn output(typed: &OutputArgs, silent: bool, env: &Environment) -> Result<Output,
         headers: typed.headers,
         reports: typed.report.clone(),
         failed: typed.failed.clone(),
+        timelines: typed.timeline.clone(),
+        ascii: typed.ascii,
+        columns: columns(env),
         verbosity,
         output_dir: typed.output_dir.clone(),
         measures: is_set(env, MEASURES_VARIABLE),
@@ -176,6 +179,12 @@ fn output(typed: &OutputArgs, silent: bool, env: &Environment) -> Result<Output,
         color: color(typed.color.unwrap_or(ColorChoice::Auto), env),
         progress: bar_is_wanted && env.stderr_is_terminal && !is_ci(env) && !is_dumb(env),
     })
+}
+
+/// `COLUMNS` is what a shell says when it is asked to (POSIX); else the terminal is asked.
+fn columns(env: &Environment) -> Option<usize> {
+    let said = (env.variable)("COLUMNS").and_then(|columns| columns.to_str()?.parse().ok());
+    said.or(env.columns).filter(|columns| *columns > 0)
 }
 
 fn verbosity(typed: &OutputArgs, silent: bool) -> Result<Verbosity, UsageError> {

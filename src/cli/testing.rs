@@ -15,6 +15,7 @@ pub(super) fn surrounded<R>(terminal: bool, vars: &[(&str, &str)], act: impl FnO
         stdin_is_terminal: terminal,
         stdout_is_terminal: terminal,
         stderr_is_terminal: terminal,
+        columns: None,
     })
 }
 

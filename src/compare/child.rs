@@ -18,6 +18,7 @@ use super::spool::Spool;
 use super::{Results, Run};
 use crate::config::{Comparison, MEASURES_VARIABLE, Mode};
 use crate::exit::ExitStatus;
+use crate::report::timeline::Lane;
 use crate::runtime::children::{Child, Leash, Usage};
 
 /// So much of what a child says on standard error is kept, in bytes; the rest is read and forgotten.
@@ -72,15 +73,19 @@ pub(super) fn run(
     command.stdin(spool.input()?).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = Child::start(command, leash)?;
     let (stdout, stderr) = (child.take_stdout(), child.take_stderr());
+    let mut lane = (!comparison.config.output.timelines.is_empty()).then(|| Lane::new(mode.as_str()));
     let listener = thread::Builder::new()
         .name("stderr".to_owned())
         .spawn(move || stderr.map_or_else(String::new, hear))?;
-    let read = stdout
-        .map_or_else(|| Ok(Default::default()), |stdout| read(BufReader::with_capacity(READ_BYTES, stdout)));
+    let read = stdout.map_or_else(
+        || Ok(Default::default()),
+        |stdout| read(BufReader::with_capacity(READ_BYTES, stdout), lane.as_mut()),
+    );
     let usage = child.wait()?;
     let (results, measured) = read?;
     let stderr = spool.with_names(&listener.join().unwrap_or_default());
-    Ok(Told { run: together(mode, &usage, &measured, results), stderr })
+    let lane = lane.unwrap_or_default();
+    Ok(Told { run: Run { lane, ..together(mode, &usage, &measured, results) }, stderr })
 }
 
 /// What was typed, in this mode and as records; summary and bar are for the comparison.
@@ -107,13 +112,18 @@ fn hear(mut stderr: impl Read) -> String {
     String::from_utf8_lossy(&said).into_owned()
 }
 
-fn read(mut stdout: impl BufRead) -> io::Result<(Results, Measured)> {
+fn read(mut stdout: impl BufRead, mut lane: Option<&mut Lane>) -> io::Result<(Results, Measured)> {
     let (mut results, mut measured) = (Results::default(), Measured::default());
     let mut line = Vec::new();
     while stdout.read_until(b'\n', &mut line)? > 0 {
         let parsed: Line = serde_json::from_slice(&line).map_err(io::Error::other)?;
         match &*parsed.r#type {
-            "result" => results.add(&parsed),
+            "result" => {
+                results.add(&parsed);
+                if let Some(lane) = &mut lane {
+                    lane.add(&serde_json::from_slice(&line).map_err(io::Error::other)?);
+                }
+            }
             "measures" => measured = Measured::from_line(&parsed),
             _ => {}
         }
@@ -169,6 +179,7 @@ fn together(mode: Mode, usage: &Usage, measured: &Measured, results: Results) ->
         memory_before: measured.memory_before,
         most_in_flight: measured.most_in_flight,
         results,
+        lane: Lane::default(),
     }
 }
 
@@ -203,7 +214,7 @@ mod tests {
             text.extend(json_line(&record));
         }
         text.extend(b"{\"type\":\"measures\",\"peak_threads\":5,\"peak_memory\":9,\"memory_before\":0,\"most_in_flight\":2}\n");
-        let (results, measured) = read(&text[..]).unwrap();
+        let (results, measured) = read(&text[..], None).unwrap();
         assert_eq!((results.passed, results.failed, results.soft, results.cancelled), (1, 1, 1, 1));
         assert_eq!((results.bytes, results.sum_of_times), (20, Duration::from_secs(2)));
         assert_eq!(results.slowest, Some(("http://b/\"".to_owned(), Duration::from_millis(1250))));
@@ -215,8 +226,8 @@ mod tests {
 
     #[test]
     fn a_torn_line_is_an_error_and_nothing_is_nothing() {
-        assert!(read(&b"{\"type\":\"res"[..]).is_err());
-        let (results, measured) = read(&b""[..]).unwrap();
+        assert!(read(&b"{\"type\":\"res"[..], None).is_err());
+        let (results, measured) = read(&b""[..], None).unwrap();
         assert!(results.slowest.is_none() && measured.peak_threads.is_none());
     }
 

@@ -206,6 +206,7 @@ pub(super) mod tests {
     use crate::compare::Results;
     use crate::config::{Concurrency, Config};
     use crate::exit::ExitStatus;
+    use crate::report::timeline::Lane;
 
     /// A run of ten URLs of half a second, the last of them slower by a tenth.
     fn a_run(mode: Mode, wall_ms: u64) -> Run {
@@ -222,6 +223,7 @@ pub(super) mod tests {
             peak_memory: 6_000_000 + u64::from(in_flight) * 100_000,
             memory_before: Some(5_000_000),
             most_in_flight: in_flight,
+            lane: Lane::default(),
             results: Results {
                 passed: 10,
                 bytes: 120,

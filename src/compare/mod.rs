@@ -21,6 +21,7 @@ use crate::config::{Comparison, Config, Mode, Verbosity};
 use crate::exit::{ExitStatus, SIGPIPE};
 use crate::list::{self, Credits, Delivery, List, Reading};
 use crate::plan::{Listed, Planner};
+use crate::report::timeline::{Drawings, Lane};
 use crate::report::{self, Streams};
 use crate::runtime::children::Leash;
 use crate::sanitize::escape;
@@ -65,6 +66,8 @@ struct Run {
     memory_before: Option<u64>,
     most_in_flight: u32,
     results: Results,
+    /// When each URL was where; empty unless somebody wants to see it.
+    lane: Lane,
 }
 
 /// What the records of one run come to.
@@ -113,6 +116,7 @@ fn compare(
         return Ok(if config.run.allow_empty { ExitStatus::Pass } else { ExitStatus::Empty });
     }
     refuse_what_is_not_idempotent(list, config, &spool)?;
+    let drawings = Drawings::begin(&config.output, &report::as_it_is).map_err(Refused::because)?;
     let leash = Arc::new(Leash::default());
     signal::pass_on(Arc::clone(&leash)).map_err(Refused::because)?;
 
@@ -121,6 +125,7 @@ fn compare(
         Ended::Early(status) => Ok(status),
         Ended::Whole(runs) => {
             let status = ExitStatus::worst(runs.iter().map(|run| run.status));
+            let lanes = lanes(comparison, &runs);
             let findings = Findings::new(comparison, n_urls, runs);
             let text = if config.output.json {
                 report::json_line(&document::of(&findings))
@@ -128,9 +133,43 @@ fn compare(
                 format!("{}\n{}{}", table::of(&findings), verdicts::of(&findings), teach(&findings))
                     .into_bytes()
             };
-            Ok(ExitStatus::worst([status, write(&mut streams, config, &text)]))
+            let written = write(&mut streams, config, &text);
+            let drawn =
+                drawings.map_or(ExitStatus::Pass, |drawings| draw(drawings, &lanes, &mut streams, config));
+            Ok(ExitStatus::worst([status, written, drawn]))
         }
     }
+}
+
+/// Of each mode the run that took as long as half of its runs: what it shows is typical.
+fn lanes(comparison: &Comparison, runs: &[Run]) -> Vec<Lane> {
+    let n_modes = comparison.modes.len();
+    let median = |index: usize| {
+        let mut of_mode: Vec<&Run> = runs.iter().skip(index).step_by(n_modes).collect();
+        of_mode.sort_by_key(|run| run.wall);
+        of_mode.get(of_mode.len().saturating_sub(1) / 2).map(|run| run.lane.clone())
+    };
+    (0..n_modes).filter_map(median).collect()
+}
+
+/// The pictures: files, and what goes to the terminal, on stderr beside a document.
+fn draw(drawings: Drawings, lanes: &[Lane], streams: &mut Streams, config: &Config) -> ExitStatus {
+    let drawn = drawings.finish(lanes);
+    let mut status = ExitStatus::Pass;
+    for words in &drawn.complaints {
+        status = ExitStatus::Write;
+        // Nothing is left to say it to when this fails.
+        let _ = writeln!(streams.stderr, "greenfetch: {}", escape(words));
+    }
+    let Some(text) = drawn.text else { return status };
+    let written = if config.output.json {
+        // As for what is said of the runs.
+        let _ = streams.stderr.write_all(text.as_bytes());
+        ExitStatus::Pass
+    } else {
+        write(streams, config, format!("\n{text}").as_bytes())
+    };
+    ExitStatus::worst([status, written])
 }
 
 /// With `-qq` nothing is said, as of any run.

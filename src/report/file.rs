@@ -14,6 +14,14 @@ use super::stream::write_patiently;
 /// Opens what is no regular file, such as a pipe or one of the process's own streams, to be written as it is.
 pub type InPlace<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn Write + Send>>;
 
+/// What is no regular file as it is, for those who have nobody to wait for it.
+///
+/// # Errors
+/// What the system says.
+pub fn as_it_is(path: &Path) -> io::Result<Box<dyn Write + Send>> {
+    Ok(Box::new(OpenOptions::new().append(true).open(path)?))
+}
+
 /// Links that are followed before it is said that they lead nowhere; the kernel's number (`path_resolution(7)`).
 const MOST_LINKS: u32 = 40;
 

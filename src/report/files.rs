@@ -11,6 +11,7 @@ use super::json::json_line;
 use super::records::Document;
 use super::rows::{Row, Whole};
 use super::sinks::reason;
+use super::timeline::Drawings;
 use super::{failed, html, junit, markdown, prometheus};
 use crate::config::{Output, ReportKind};
 use crate::record::{Record, RunRecord, SummaryRecord};
@@ -44,16 +45,11 @@ enum Writer {
 type WriteWhole = fn(Whole<'_>, &mut dyn Write) -> io::Result<()>;
 
 impl Files {
-    /// Begins all of them, so that what cannot be written is known before anything is fetched. `None` when nobody asks
-    /// for one.
+    /// Begins all of them, so that what cannot be written is known before anything is fetched.
     ///
     /// # Errors
     /// A sentence for exit 2, with the name of the one at fault.
-    pub(super) fn begin(
-        asked: &Output,
-        run: RunRecord,
-        in_place: InPlace<'_>,
-    ) -> Result<Option<Files>, String> {
+    pub(super) fn begin(asked: &Output, run: RunRecord, in_place: InPlace<'_>) -> Result<Files, String> {
         let mut files = Files { run, reports: Vec::new(), rows: None, complaints: Vec::new() };
         for asked in &asked.reports {
             let name = format!("--report {}={}", asked.kind.as_str(), escape(&asked.path.to_string_lossy()));
@@ -63,11 +59,19 @@ impl Files {
             let name = format!("--failed {}", escape(&path.to_string_lossy()));
             files.add(name, path, Writer::Failed, in_place)?;
         }
-        if files.reports.is_empty() {
-            return Ok(None);
-        }
         files.each(|report, run| report.begin(run));
-        Ok(Some(files))
+        Ok(files)
+    }
+
+    /// Whether nobody asked for one.
+    pub(super) fn is_empty(&self) -> bool {
+        self.reports.is_empty()
+    }
+
+    /// The name of one that would end in the same file as a picture does.
+    pub(super) fn same_as_one_of(&self, drawings: &Drawings) -> Option<&str> {
+        let same = self.reports.iter().find(|report| drawings.has_same(&report.file));
+        same.map(|report| report.name.as_str())
     }
 
     fn add(

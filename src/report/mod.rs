@@ -36,6 +36,7 @@ mod progress;
 mod prometheus;
 mod records;
 mod rounds;
+mod reports;
 mod rows;
 mod scrub;
 mod sinks;
@@ -43,12 +44,14 @@ mod stall;
 mod stream;
 mod summary;
 mod text;
+pub mod timeline;
 mod trace;
 
 pub use figures::bytes;
-pub use file::InPlace;
+pub use file::{InPlace, as_it_is};
 pub use guard::Guarded;
 pub use json::json_line;
+pub use reports::write_again;
 pub use scrub::scrubbed;
 pub use sinks::{About, Sinks, pump, reason, sinks};
 

@@ -7,7 +7,6 @@ use std::io;
 
 use super::failures::Failures;
 use super::file::InPlace;
-use super::files::Files;
 use super::gates::Gates;
 use super::github::{Annotations, StepOutputs};
 use super::guard::Shared;
@@ -16,6 +15,7 @@ use super::measures::ProcessMeasures;
 use super::page::Page;
 use super::parked::Parked;
 use super::progress::{Curtain, Progress};
+use super::reports::Reports;
 use super::rounds::Rounds;
 use super::stream::Stream;
 use super::summary::Summary as SummaryLines;
@@ -24,8 +24,7 @@ use super::trace::Trace;
 use super::{Streams, Teller};
 use crate::config::{Concurrency, Config, Output, Verbosity};
 use crate::event::{Event, RunInfo, Sink, Stop, Summary};
-use crate::exit::{Told, exit_status};
-use crate::record::{Record, RunRecord, SummaryRecord, Tally};
+use crate::exit::Told;
 use crate::sanitize::escape;
 
 /// Everybody who is told.
@@ -41,15 +40,9 @@ pub struct Sinks {
     reports: Option<Reports>,
     /// Results go to more than standard output: its end is not that of the run.
     outlives_stdout: bool,
+    /// Standard output is for records alone.
+    has_records: bool,
     told: Told,
-}
-
-/// The reports, and what they need to know of the run.
-struct Reports {
-    files: Files,
-    info: RunInfo,
-    tally: Tally,
-    allow_empty: bool,
 }
 
 /// What a run is, for those who tell of it.
@@ -70,7 +63,7 @@ pub struct About<'a> {
 /// A sentence for exit 2, when a report cannot be begun.
 pub fn sinks(about: &About<'_>, mut streams: Streams, in_place: InPlace<'_>) -> Result<Sinks, String> {
     let (output, limits) = (&about.config.output, about.limits);
-    let reports = reports(about, in_place)?;
+    let reports = Reports::begin(about, in_place)?;
     let outlives_stdout = output.output_dir.is_some() || reports.is_some();
     if output.verbosity == Verbosity::Silent {
         return Ok(Sinks { reports, outlives_stdout, ..Sinks::default() });
@@ -93,31 +86,17 @@ pub fn sinks(about: &About<'_>, mut streams: Streams, in_place: InPlace<'_>) -> 
     let tellers = remark_tellers(output, limits);
     let stderr = Stream::new(streams.stderr, tellers, remarks, curtain(streams.stderr_is_terminal));
     let (stdout, stderr) = (Some(stdout), Some(stderr));
-    Ok(Sinks { progress, stdout, stderr, commands, reports, outlives_stdout, ..Sinks::default() })
-}
-
-/// `None` when nobody asks for one: no record is made then.
-fn reports(about: &About<'_>, in_place: InPlace<'_>) -> Result<Option<Reports>, String> {
-    let run = RunRecord::new(about.info, about.config, about.limits.jobs, about.directory.clone());
-    let files = Files::begin(&about.config.output, run, in_place)?;
-    let (info, allow_empty) = (about.info.clone(), about.config.run.allow_empty);
-    Ok(files.map(|files| Reports { files, info, tally: Tally::default(), allow_empty }))
-}
-
-impl Reports {
-    fn event(&mut self, event: &Event) {
-        if let Event::Finished(outcome) = event {
-            let record = Record::from_outcome(outcome, &self.info);
-            self.tally.add(&record);
-            self.files.result(&record, outcome.subject.again.as_deref());
-        }
-    }
-
-    fn end(&mut self, summary: &Summary, told: Told) {
-        let status = exit_status(summary, told, self.allow_empty);
-        let run_id = self.info.run_id.as_str().into();
-        self.files.end(Some(&SummaryRecord::new(&run_id, summary, &mut self.tally, status)));
-    }
+    let has_records = output.json;
+    Ok(Sinks {
+        progress,
+        stdout,
+        stderr,
+        commands,
+        reports,
+        outlives_stdout,
+        has_records,
+        ..Sinks::default()
+    })
 }
 
 fn result_tellers(output: &Output) -> Vec<Box<dyn Teller>> {
@@ -180,11 +159,8 @@ impl Sinks {
 
     /// Something to be said after the run, in whole lines on standard error; with `-qq` nothing is.
     pub fn say(&mut self, lines: &str) {
-        if let Some(stderr) = &mut self.stderr {
-            stderr.say(lines);
-            if stderr.flush().is_err() {
-                self.stderr = None;
-            }
+        if self.stderr.as_mut().is_some_and(|stderr| stderr.say(lines).flush().is_err()) {
+            self.stderr = None;
         }
     }
 
@@ -203,16 +179,34 @@ impl Sinks {
         let told = self.told;
         self.report(|reports| match &finished {
             Some(summary) => reports.end(summary, told),
-            None => reports.files.flush(),
+            None => reports.flush(),
         });
+        if finished.is_some() {
+            self.draw();
+        }
         finished
+    }
+
+    /// The pictures, once all is known that they show.
+    fn draw(&mut self) {
+        let Some(drawn) = self.reports.as_mut().and_then(Reports::draw) else { return };
+        for words in drawn.complaints {
+            self.told.write_failed = true;
+            self.say(&format!("greenfetch: {}\n", escape(&words)));
+        }
+        let Some(text) = drawn.text else { return };
+        // Among records it would be no record.
+        let stream = if self.has_records { &mut self.stderr } else { &mut self.stdout };
+        if let Some(Err(error)) = stream.as_mut().map(|stream| stream.say(&text).flush()) {
+            self.lose_stdout(&error);
+        }
     }
 
     /// What the reports complain of is said once each, and the run goes on.
     fn report(&mut self, tell: impl FnOnce(&mut Reports)) {
         let Some(reports) = &mut self.reports else { return };
         tell(reports);
-        for words in reports.files.complaints() {
+        for words in reports.complaints() {
             self.told.write_failed = true;
             self.say(&format!("greenfetch: {}\n", escape(&words)));
         }
@@ -260,7 +254,7 @@ impl Sinks {
     /// Events ended without the last one: the loop died, which is a bug and counts as one.
     fn cut_short(&mut self) -> Summary {
         self.progress = None;
-        self.report(|reports| reports.files.end(None));
+        self.report(|reports| reports.cut());
         if let Some(stderr) = &mut self.stderr {
             stderr.note("the run ended without an end, which is a bug");
             let _ = stderr.flush();

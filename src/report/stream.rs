@@ -37,11 +37,12 @@ impl Stream {
     }
 
     /// Lines that somebody else has composed.
-    pub(super) fn say(&mut self, lines: &str) {
+    pub(super) fn say(&mut self, lines: &str) -> &mut Stream {
         for line in lines.lines() {
             self.page.escaped(line);
             self.page.push("\n");
         }
+        self
     }
 
     fn write_out(&mut self) -> io::Result<()> {

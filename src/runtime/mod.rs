@@ -321,6 +321,11 @@ pub fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+/// How many columns a terminal has; `None` for what is none, or when it does not say.
+pub fn terminal_columns(stream: impl AsFd) -> Option<usize> {
+    sys::columns(stream.as_fd())
+}
+
 /// Whether the process was started with a signal ignored, as nohup does with HUP.
 pub fn is_signal_ignored(signal: i32) -> bool {
     sys::is_ignored(signal)

@@ -1,0 +1,24 @@
+//! Runs that are over: their results read again, put together, and told once more.
+//!
+//! Knows records and where they come from. Refuses to fetch: nothing here has a socket.
+
+mod again;
+mod reading;
+
+pub use again::report;
+
+use crate::record::{Record, RunRecord, SummaryRecord};
+
+/// What one file of results holds.
+#[derive(Debug)]
+struct Results {
+    /// As the user named it.
+    name: String,
+    /// `None` for the bare lines of `--json`.
+    run: Option<RunRecord>,
+    records: Vec<Record>,
+    /// `None` for the bare lines of `--json`, and when the run was cut.
+    summary: Option<SummaryRecord>,
+    /// What is to be said of it.
+    warnings: Vec<String>,
+}
