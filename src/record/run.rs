@@ -85,7 +85,7 @@ impl RunRecord {
             directory,
             sources: sources(&config.operands),
             entries: info.entries,
-            shard: None,
+            shard: config.run.shard.map(|shard| format!("{}/{}", shard.index, shard.of)),
         }
     }
 }
