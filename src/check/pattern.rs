@@ -7,11 +7,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::dfa::{Automaton as _, StartKind, dense};
 use regex_automata::nfa::thompson::{NFA, WhichCaptures};
+use regex_automata::util::prefilter::Prefilter;
 use regex_automata::util::primitives::StateID;
 use regex_automata::util::{start, syntax};
-use regex_automata::{Anchored, meta};
+use regex_automata::{Anchored, MatchKind, Span, meta};
 
 /// How deep groups and repetitions may be nested: compiling needs 3.5 KiB of stack for each level (2026-11).
 const MOST_NESTED: u32 = 64;
@@ -34,9 +35,17 @@ pub(super) struct Pattern {
 
 enum Engine {
     /// Takes a body byte by byte and remembers one number between blocks.
-    Automaton(Box<dense::DFA<Vec<u32>>>),
+    Automaton(Box<Automaton>),
     /// Wants all of a text at once: too large for an automaton, or with a `\b` of Unicode, which has none.
     Whole(meta::Regex),
+}
+
+/// An automaton, and what lets it skip bytes.
+struct Automaton {
+    dfa: dense::DFA<Vec<u32>>,
+    /// Finds the texts that every match begins with, many bytes at a time; `None` when there are none, or it would be
+    /// no faster.
+    prefilter: Option<Prefilter>,
 }
 
 thread_local! {
@@ -99,41 +108,83 @@ impl Pattern {
 
     /// Where a search through blocks begins; `None` when this pattern wants all of a text at once.
     pub(super) fn begin(&self) -> Option<Place> {
-        let Engine::Automaton(dfa) = &self.engine else { return None };
-        dfa.start_state(&start::Config::new().anchored(Anchored::No)).ok().map(Place)
+        let Engine::Automaton(automaton) = &self.engine else { return None };
+        automaton.begin(None).map(Place)
     }
 
     /// Goes through the next block. Says where in it the first match was found to end; `None` goes on.
     pub(super) fn feed(&self, place: &mut Place, block: &[u8]) -> Option<usize> {
-        let Engine::Automaton(dfa) = &self.engine else { return None };
-        let mut state = place.0;
-        for (at, byte) in block.iter().enumerate() {
-            state = dfa.next_state(state, *byte);
-            if dfa.is_special_state(state) {
-                // The automaton is one byte behind: a match ends before the byte that tells of it.
-                if dfa.is_match_state(state) {
-                    return Some(at);
-                }
-                if dfa.is_dead_state(state) {
-                    break;
-                }
-            }
-        }
-        place.0 = state;
-        None
+        let Engine::Automaton(automaton) = &self.engine else { return None };
+        automaton.feed(&mut place.0, block)
     }
 
     /// Whether the end of the text is what the search waited for.
     pub(super) fn ends(&self, place: &Place) -> bool {
-        let Engine::Automaton(dfa) = &self.engine else { return false };
+        let Engine::Automaton(automaton) = &self.engine else { return false };
+        let dfa = &automaton.dfa;
         dfa.is_match_state(dfa.next_eoi_state(place.0))
     }
 
     fn memory_usage(&self) -> usize {
         match &self.engine {
-            Engine::Automaton(dfa) => dfa.memory_usage(),
+            Engine::Automaton(automaton) => automaton.dfa.memory_usage(),
             Engine::Whole(regex) => regex.memory_usage(),
         }
+    }
+}
+
+impl Automaton {
+    /// The state before a match, behind a byte or at the beginning.
+    fn begin(&self, behind: Option<u8>) -> Option<StateID> {
+        self.dfa.start_state(&start::Config::new().anchored(Anchored::No).look_behind(behind)).ok()
+    }
+
+    fn feed(&self, state: &mut StateID, block: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        while at < block.len() {
+            if self.dfa.is_start_state(*state) {
+                at = self.skip(state, block, at);
+            }
+            // The automaton is one byte behind: a match ends before the byte that tells of it.
+            at += self.step(state, &block[at..]);
+            if self.dfa.is_match_state(*state) {
+                return Some(at - 1);
+            }
+            if self.dfa.is_dead_state(*state) {
+                break;
+            }
+        }
+        None
+    }
+
+    /// Takes at least one byte, and goes on to the first state where there is something to decide. Says how many bytes
+    /// were taken.
+    fn step(&self, state: &mut StateID, block: &[u8]) -> usize {
+        for (at, byte) in block.iter().enumerate() {
+            *state = self.dfa.next_state(*state, *byte);
+            if self.dfa.is_special_state(*state) {
+                return at + 1;
+            }
+        }
+        block.len()
+    }
+
+    /// No match is under way: goes on to where the next one may begin, or, where none does, to the last bytes of the
+    /// block, in which one may begin that goes on in the next.
+    fn skip(&self, state: &mut StateID, block: &[u8], at: usize) -> usize {
+        let Some(prefilter) = &self.prefilter else { return at };
+        let last = block.len().saturating_sub(prefilter.max_needle_len()).max(at);
+        let next = match prefilter.find(block, Span::from(at..block.len())) {
+            Some(found) => found.start,
+            None => last,
+        };
+        if let Some(behind) = next.checked_sub(1).filter(|_| next > at)
+            && let Some(begin) = self.begin(Some(block[behind]))
+        {
+            *state = begin;
+            return next;
+        }
+        at
     }
 }
 
@@ -152,12 +203,14 @@ fn engine(text: &str) -> Result<Engine, String> {
         )
         .build_from_hir(&hir)
         .map_err(|_| too_large())?;
+    let prefilter = Prefilter::from_hir_prefix(MatchKind::LeftmostFirst, &hir).filter(Prefilter::is_fast);
     let config = dense::Config::new()
         .start_kind(StartKind::Unanchored)
+        .specialize_start_states(prefilter.is_some())
         .dfa_size_limit(Some(MOST_AUTOMATON_BYTES))
         .determinize_size_limit(Some(MOST_AUTOMATON_BYTES));
     if let Ok(dfa) = dense::Builder::new().configure(config).build_from_nfa(&nfa) {
-        return Ok(Engine::Automaton(Box::new(dfa)));
+        return Ok(Engine::Automaton(Box::new(Automaton { dfa, prefilter })));
     }
     let config = meta::Config::new()
         .utf8_empty(false)
@@ -215,6 +268,13 @@ mod tests {
             ("^$", "x", false),
             ("a.b", "a\nb", false),
             ("(?s)a.b", "a\nb", true),
+            ("(error|panic): .*x", "errerror: yy\npanic: yx", true),
+            ("(error|panic): .*x", "error: yy\npanic: y", false),
+            (r"(?-u:\b)ok", "book ok", true),
+            (r"(?-u:\b)ok", "book", false),
+            ("(?m)^ok$", "no\nnook\nok", true),
+            ("(?m)^ok$", "no\nnook", false),
+            ("aab", "aaaaaaab", true),
         ] {
             let pattern = pattern(text);
             assert!(
@@ -238,6 +298,15 @@ mod tests {
         assert!(word.is_match("ganz ok.".as_bytes()) && !word.is_match("okö".as_bytes()));
         assert!(pattern(r"\w{60}").begin().is_none());
         assert!(pattern(r"(?-u:\b)ok").begin().is_some());
+    }
+
+    #[test]
+    fn what_people_write_has_an_automaton() {
+        for text in
+            [r"v\d+\.\d+", "(?i)internal server error", r"build \w+", r"^\s*<!doctype html>", r"\w+@\w+\.com"]
+        {
+            assert!(pattern(text).begin().is_some(), "{text}");
+        }
     }
 
     #[test]
@@ -279,7 +348,7 @@ mod tests {
         }
 
         #[test]
-        fn blocks_change_nothing(text in "[ab]{1,3}[.+*?]?[ab$]?", body in "[ab\n]{0,12}") {
+        fn blocks_change_nothing(text in "[\\^]?[ab]{1,3}(|[.+*?])(|\\|ba|[ab$])", body in "[ab\n]{0,12}") {
             let pattern = pattern(&text);
             let whole = meta::Regex::new(&text).unwrap().is_match(&body);
             prop_assert!(found_in_blocks(&pattern, body.as_bytes()).iter().all(|found| *found == whole));
