@@ -80,7 +80,8 @@ pub(super) struct Asked {
 pub(super) fn look(bytes: &[u8], from: usize, asked: Asked) -> Result<Option<Head>, Failure> {
     let blank = leading_blank_lines(bytes);
     check_start(&bytes[blank..])?;
-    if !has_end(bytes, from) {
+    // Blank lines before the head are no end of it.
+    if !has_end(&bytes[blank..], from.saturating_sub(blank)) {
         let too_long = bytes.len() > MOST_HEAD_BYTES;
         return if too_long { Err(too_long_head()) } else { Ok(None) };
     }
@@ -259,6 +260,16 @@ mod tests {
     use super::*;
 
     const GET: Asked = Asked { is_head: false, wants_coding: false, wants_headers: false, is_connect: false };
+
+    #[test]
+    fn blank_lines_before_a_head_are_no_end_of_it_however_it_is_cut() {
+        let head = "\r\n\n\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        for cut in 0..head.len() {
+            assert!(matches!(look(&head.as_bytes()[..cut], 0, GET), Ok(None)), "{cut}");
+            let whole = look(head.as_bytes(), cut, GET);
+            assert!(matches!(whole, Ok(Some(_))), "{cut}");
+        }
+    }
 
     fn framed(head: &str) -> Result<Framing, Class> {
         match look(head.as_bytes(), 0, GET) {
