@@ -491,4 +491,6 @@ pub struct Github {
     pub folder: PathBuf,
     /// `GITHUB_OUTPUT`: the file that the step's outputs are appended to; `None` writes none.
     pub outputs: Option<PathBuf>,
+    /// `GITHUB_STEP_SUMMARY`: the file that the step's page is appended to; `None` writes none.
+    pub summary: Option<PathBuf>,
 }

@@ -64,6 +64,37 @@ fn counts_are_the_outputs_of_the_step_behind_what_stands_there() {
 }
 
 #[test]
+fn the_steps_page_has_the_failures_behind_what_stands_there_and_within_its_limit() {
+    let origin = origin();
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("page");
+    for (before, has_table) in [("before\n".to_owned(), true), ("x".repeat(1 << 20), false)] {
+        std::fs::write(&path, &before).expect("a file");
+        under_github()
+            .env("GITHUB_STEP_SUMMARY", &path)
+            .list([origin.url("/"), origin.url("/404")])
+            .any_stdout()
+            .any_stderr()
+            .status(1);
+        let page = std::fs::read_to_string(&path).expect("a file");
+        assert!(page.starts_with(&before) && page.len() <= 1 << 20, "{} bytes", page.len());
+        assert_eq!(page.contains("| Line | URL | What went wrong |"), has_table);
+    }
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_a_warning() {
+    let origin = origin();
+    under_github()
+        .env("GITHUB_STEP_SUMMARY", "/no/such/folder/page")
+        .list([origin.url("/")])
+        .in_every_mode()
+        .stdout("5 bytes received from {origin}/.\n")
+        .stderr("greenfetch: warning: the step summary cannot be written: No such file or directory\n")
+        .status(0);
+}
+
+#[test]
 fn outputs_that_cannot_be_written_are_a_warning() {
     let origin = origin();
     under_github()

@@ -43,6 +43,7 @@ pub(super) fn github(typed: CiChoice, env: &Environment) -> Option<Github> {
         // A process without a folder of its own has none to be relative to.
         folder: std::path::absolute(".").unwrap_or_default(),
         outputs: path("GITHUB_OUTPUT"),
+        summary: path("GITHUB_STEP_SUMMARY"),
     })
 }
 

@@ -3,8 +3,9 @@
 //! Knows which kind wants what and when, and that one that fails leaves the others alone. Refuses to know what they look
 //! like.
 
+use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::file::{InPlace, ReportFile};
 use super::json::json_line;
@@ -23,7 +24,10 @@ pub(super) struct Files {
     reports: Vec<Report>,
     /// What those keep that are written at the end; `None` when none is.
     rows: Option<Vec<Row>>,
+    /// The page of a step of GitHub's: appended to at the end, and never worth more than a warning.
+    step_summary: Option<PathBuf>,
     complaints: Vec<String>,
+    warnings: Vec<String>,
 }
 
 /// One of them.
@@ -50,7 +54,10 @@ impl Files {
     /// # Errors
     /// A sentence for exit 2, with the name of the one at fault.
     pub(super) fn begin(asked: &Output, run: RunRecord, in_place: InPlace<'_>) -> Result<Files, String> {
-        let mut files = Files { run, reports: Vec::new(), rows: None, complaints: Vec::new() };
+        let step_summary = asked.github.as_ref().and_then(|github| github.summary.clone());
+        let rows = step_summary.as_ref().map(|_| Vec::new());
+        let (complaints, warnings) = (Vec::new(), Vec::new());
+        let mut files = Files { run, reports: Vec::new(), rows, step_summary, complaints, warnings };
         for asked in &asked.reports {
             let name = format!("--report {}={}", asked.kind.as_str(), escape(&asked.path.to_string_lossy()));
             files.add(name, &asked.path, Writer::new(asked.kind), in_place)?;
@@ -65,7 +72,12 @@ impl Files {
 
     /// Whether nobody asked for one.
     pub(super) fn is_empty(&self) -> bool {
-        self.reports.is_empty()
+        self.reports.is_empty() && self.step_summary.is_none()
+    }
+
+    /// Whether somebody wants the results though nobody reads standard output.
+    pub(super) fn outlive_stdout(&self) -> bool {
+        !self.reports.is_empty()
     }
 
     /// The name of one that would end in the same file as a picture does.
@@ -110,6 +122,12 @@ impl Files {
     pub(super) fn end(&mut self, summary: Option<&SummaryRecord>) {
         let mut rows = self.rows.take().unwrap_or_default();
         rows.sort_by_key(|row| row.urlnum);
+        if let (Some(path), Some(summary)) = (self.step_summary.take(), summary) {
+            let whole = Whole { run: &self.run, rows: &rows, summary };
+            if let Err(error) = append_page(whole, &path) {
+                self.warnings.push(format!("the step summary cannot be written: {}", reason(&error)));
+            }
+        }
         self.each(|report, run| report.end(run, &rows, summary));
         for Report { name, file, .. } in std::mem::take(&mut self.reports) {
             if let Err(error) = file.finish() {
@@ -123,6 +141,11 @@ impl Files {
         std::mem::take(&mut self.complaints)
     }
 
+    /// What else there is to say of them, a sentence each.
+    pub(super) fn warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
     /// Tells something to each; one that cannot be written is dropped, and nothing of it is left.
     fn each(&mut self, mut tell: impl FnMut(&mut Report, &RunRecord) -> io::Result<()>) {
         let Files { run, reports, complaints, .. } = self;
@@ -134,6 +157,13 @@ impl Files {
             }
         });
     }
+}
+
+/// Appends the Markdown, as much as there is room for beside what other steps wrote.
+fn append_page(whole: Whole<'_>, path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+    let there = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    file.write_all(markdown::markdown(whole, markdown::MOST_BYTES.saturating_sub(there)).as_bytes())
 }
 
 fn complaint(name: &str, error: &io::Error) -> String {

@@ -168,7 +168,7 @@ mod tests {
     use crate::report::told;
 
     fn github(folder: &str) -> Github {
-        Github { workspace: Some("/w/repo".into()), folder: folder.into(), outputs: None }
+        Github { workspace: Some("/w/repo".into()), folder: folder.into(), outputs: None, summary: None }
     }
 
     fn failed(line: u32, kind: Kind) -> Event {

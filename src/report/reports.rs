@@ -71,6 +71,16 @@ impl Reports {
         Some(drawings.finish(&[std::mem::take(&mut self.lane)]))
     }
 
+    /// Whether somebody wants the results though nobody reads standard output.
+    pub(super) fn outlive_stdout(&self) -> bool {
+        self.files.outlive_stdout() || self.drawings.is_some()
+    }
+
+    /// What else there is to say of them, a sentence each.
+    pub(super) fn warnings(&mut self) -> Vec<String> {
+        self.files.warnings()
+    }
+
     /// What could not be written since it was asked last, a sentence each.
     pub(super) fn complaints(&mut self) -> Vec<String> {
         self.files.complaints()
@@ -88,7 +98,9 @@ pub fn write_again(
     summary: &SummaryRecord,
     in_place: InPlace<'_>,
 ) -> Result<Drawn, String> {
-    let (mut files, drawings) = begin(output, run, in_place)?;
+    // Its step has had its page.
+    let output = Output { github: None, ..output.clone() };
+    let (mut files, drawings) = begin(&output, run, in_place)?;
     let mut lane = Lane::new("");
     for record in records {
         files.result(record, None);

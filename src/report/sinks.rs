@@ -64,7 +64,8 @@ pub struct About<'a> {
 pub fn sinks(about: &About<'_>, mut streams: Streams, in_place: InPlace<'_>) -> Result<Sinks, String> {
     let (output, limits) = (&about.config.output, about.limits);
     let reports = Reports::begin(about, in_place)?;
-    let outlives_stdout = output.output_dir.is_some() || reports.is_some();
+    let outlives_stdout =
+        output.output_dir.is_some() || reports.as_ref().is_some_and(Reports::outlive_stdout);
     if output.verbosity == Verbosity::Silent {
         return Ok(Sinks { reports, outlives_stdout, ..Sinks::default() });
     }
@@ -206,9 +207,13 @@ impl Sinks {
     fn report(&mut self, tell: impl FnOnce(&mut Reports)) {
         let Some(reports) = &mut self.reports else { return };
         tell(reports);
+        let warnings = reports.warnings();
         for words in reports.complaints() {
             self.told.write_failed = true;
             self.say(&format!("greenfetch: {}\n", escape(&words)));
+        }
+        for words in warnings {
+            self.say(&format!("greenfetch: warning: {}\n", escape(&words)));
         }
     }
 
