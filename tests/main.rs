@@ -43,6 +43,7 @@ mod settings;
 mod save;
 mod signals;
 mod slo;
+mod smoke;
 mod soak;
 mod stack;
 mod text;
