@@ -11,9 +11,8 @@ use std::time::Duration;
 
 use greenfetch::config::{Config, Mode, Verbosity};
 use greenfetch::http::{Client, Fetch as _};
-use greenfetch::list::Entry;
 use greenfetch::outcome::{Attempt, Class};
-use greenfetch::plan::{Listed, Planner};
+use greenfetch::plan::Planner;
 use greenfetch::request::{Location, Request};
 use greenfetch::runtime::{Runtime, Slot};
 
@@ -105,18 +104,9 @@ fn kind(socket: &Path, compressed: bool, saves: bool, runtime: &Runtime) -> Kind
 
 /// Made as the product makes it.
 fn request(config: &Config) -> Arc<Request> {
-    let text = "http://localhost/dir/file?q";
-    let entry = Entry {
-        location: Location { source: "list".into(), line: 1 },
-        method: None,
-        text: text.to_owned(),
-        url: Ok(text.parse().expect("a URL")),
-        settings: Vec::new(),
-    };
-    match Planner::new(config).plan(0, entry) {
-        Listed::Request(request) => request,
-        Listed::Rejected(_, failure) => panic!("{failure}"),
-    }
+    let location = Location { source: "list".into(), line: 1 };
+    let url = "http://localhost/dir/file?q".parse().expect("a URL");
+    Planner::new(config).plan_bare(0, location, url)
 }
 
 /// Answers when a request has come, and ends. What is no request, such as a handshake, gets the end alone.

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, UNIX_EPOCH};
 
 use greenfetch::config::{Config, Mode, Operand};
-use greenfetch::list::{self, Credits, List};
+use greenfetch::list::{self, Credits, List, Reading};
 use greenfetch::plan::Planner;
 use greenfetch::runtime::Runtime;
 use greenfetch::{http, schedule};
@@ -61,12 +61,14 @@ fn line() -> Act {
         let path = folder();
         std::fs::write(&path, bytes).expect("a file to write to");
         let operand = Operand::Url(format!("http://{}", String::from_utf8_lossy(bytes)));
-        let came = [Operand::File(path.clone()), operand].map(|operand| match list::check(&[operand]) {
-            Ok(list) => plan(list, planner.clone()),
-            Err(refusal) => {
-                let page = refusal.to_string();
-                assert!(!page.contains(|c: char| c.is_control() && c != '\n'), "raw: {page:?}");
-                refusal.errors.errors.into_iter().map(|error| error.message).take(2).collect()
+        let came = [Operand::File(path.clone()), operand].map(|operand| {
+            match list::check(&[operand], &Reading::default()) {
+                Ok(list) => plan(list, planner.clone()),
+                Err(refusal) => {
+                    let page = refusal.to_string();
+                    assert!(!page.contains(|c: char| c.is_control() && c != '\n'), "raw: {page:?}");
+                    refusal.errors.errors.into_iter().map(|error| error.message).take(2).collect()
+                }
             }
         });
         // Each input leaves nothing behind, so that the last one leaves no file either.
@@ -75,10 +77,10 @@ fn line() -> Act {
     })
 }
 
-fn plan(list: List, planner: Planner) -> String {
+fn plan(list: List, mut planner: Planner) -> String {
     let credits = Arc::new(Credits::new());
     credits.give(1 << 20);
-    let reading = list.start(move |urlnum, entry| drop(planner.plan(urlnum, entry)), credits, drop);
+    let reading = list.start(move |urlnum, entry| planner.plan(urlnum, entry).map(drop), credits, drop);
     reading.expect("a thread").join().expect("a list that is read");
     "a list".to_owned()
 }
