@@ -52,7 +52,10 @@ impl Urls {
         }
         let url = parse(word)?;
         let start = word.len() - after_http(word).map_or(0, str::len);
-        self.last = word[start..].find('/').map(|end| (word[..start + end].into(), url.clone()));
+        // A slash in a query or a fragment ends no authority.
+        let end = word[start..].find(['/', '?', '#']).map(|end| start + end);
+        let end = end.filter(|end| word[*end..].starts_with('/'));
+        self.last = end.map(|end| (word[..end].into(), url.clone()));
         Ok(url)
     }
 
@@ -61,7 +64,8 @@ impl Urls {
     fn known(&self, word: &str) -> Option<Url> {
         let (before_path, url) = self.last.as_ref()?;
         let rest = word.strip_prefix(&**before_path).filter(|rest| rest.starts_with('/'))?;
-        let is_plain = !rest.contains('\\') && !rest.starts_with("//");
+        // Tabs and line ends are dropped from a URL (WHATWG), and might leave two slashes.
+        let is_plain = !rest.contains(['\\', '\t', '\n', '\r']) && !rest.starts_with("//");
         is_plain.then(|| url.join(rest).ok()).flatten()
     }
 }
@@ -186,6 +190,16 @@ mod tests {
             for (index, rest) in rests.iter().enumerate() {
                 let word = format!("{}{rest}", origins[index % origins.len()]);
                 prop_assert_eq!(urls.parse(&word), parse(&word), "{}", word);
+            }
+        }
+    }
+
+    #[test]
+    fn a_slash_in_a_query_or_a_fragment_is_no_end_of_an_origin() {
+        for word in ["http://a#/", "http://a?/", "http://a#/x", "http://a/#/", "http://a/?/"] {
+            let mut urls = Urls::default();
+            for again in [word, word] {
+                assert_eq!(urls.parse(again), parse(again), "{word}");
             }
         }
     }
