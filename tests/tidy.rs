@@ -53,7 +53,11 @@ const DOORS: &[Door] = &[
         places: &["check/pattern.rs"],
         instead: "compile a check::Check, which shares what was compiled",
     },
-    Door { words: &["strsim::"], places: &["list/setting.rs"], instead: "errors of a list have their hint" },
+    Door {
+        words: &["strsim::"],
+        places: &["list/setting.rs", "cli/report.rs"],
+        instead: "errors of a list have their hint",
+    },
     Door { words: &["signal_hook::"], places: &["signal.rs"], instead: "signals arrive as messages" },
     Door {
         words: &["Instant::now"],
