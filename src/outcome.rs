@@ -295,7 +295,7 @@ mod tests {
             name: None,
             tags: Arc::default(),
             method: Method::GET,
-            host: "a".to_owned(),
+            host: "a".into(),
             soft,
             curl: None,
             again: None,

@@ -156,7 +156,7 @@ impl Record {
             line: subject.location.line,
             name: subject.name.clone(),
             tags: subject.tags.iter().map(ToString::to_string).collect(),
-            host: subject.host.clone(),
+            host: subject.host.to_string(),
             url: subject.listed.clone(),
             method: seen.method.as_ref().unwrap_or(&subject.method).to_string(),
             outcome: outcome.kind.as_str().into(),

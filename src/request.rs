@@ -8,6 +8,7 @@ pub(crate) mod resolve;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -214,8 +215,8 @@ pub struct Subject {
     pub tags: Arc<[Box<str>]>,
     /// The method that is asked for first.
     pub method: Method,
-    /// The host as the URL has it after parsing; empty where there is none.
-    pub host: String,
+    /// The host as the URL has it after parsing, shared by neighbours that have the same; empty where there is none.
+    pub host: Arc<str>,
     /// A failure of it is only a warning.
     pub soft: bool,
     /// `--curl`: the request as a curl command, secrets masked; `None` unless asked for.
@@ -235,12 +236,23 @@ pub struct SaveAs {
 }
 
 /// One thing to fetch.
+///
+/// What it shares with others is read, and in tests changed, as if it were its own.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// What it is called.
     pub subject: Arc<Subject>,
     /// http or https, with a host, without userinfo and fragment.
     pub url: Url,
+    /// Whether the host is the loopback by its own name or number, so that no default limit per host binds it.
+    pub is_loopback: bool,
+    /// Everything else: one count of references, as each is written by two threads for every request.
+    pub shared: Arc<Shared>,
+}
+
+/// What requests that differ by their URL alone have in common.
+#[derive(Debug, Clone)]
+pub struct Shared {
     /// What the user added, in order, credentials of the URL or `-u` among them; shared by all requests that have the same.
     pub headers: Arc<[Header]>,
     /// Bytes to send; `None` sends no body.
@@ -260,8 +272,21 @@ pub struct Request {
     /// What the list calls its file, below `--output-dir`: folders and a name, either of which may be missing. `None`
     /// leaves it all to us.
     pub save_as: Option<Arc<SaveAs>>,
-    /// Whether the host is the loopback by its own name or number, so that no default limit per host binds it.
-    pub is_loopback: bool,
+}
+
+impl Deref for Request {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl DerefMut for Request {
+    /// Others that shared it keep theirs.
+    fn deref_mut(&mut self) -> &mut Shared {
+        Arc::make_mut(&mut self.shared)
+    }
 }
 
 impl Request {

@@ -135,7 +135,7 @@ fn a_host_has_its_limit_and_others_are_not_held_up_by_it() {
             let host = &request.subject.host;
             let pair = {
                 let mut hosts = hosts.lock().unwrap();
-                let (in_flight, begun, pair) = hosts.entry(host.clone()).or_default();
+                let (in_flight, begun, pair) = hosts.entry(host.to_string()).or_default();
                 (*in_flight, *begun) = (*in_flight + 1, *begun + 1);
                 assert!(*in_flight <= 2, "{host} has {in_flight} in flight");
                 let mine = Arc::clone(pair);
@@ -145,7 +145,7 @@ fn a_host_has_its_limit_and_others_are_not_held_up_by_it() {
                 mine
             };
             pair.wait(slot, Some(Instant::now() + PATIENCE)).expect("another one of the host");
-            hosts.lock().unwrap().get_mut(host).unwrap().0 -= 1;
+            hosts.lock().unwrap().get_mut(&**host).unwrap().0 -= 1;
             Ok(())
         };
         let urls: Vec<String> = ["a", "a", "a", "a", "a", "a", "b", "b"]

@@ -418,12 +418,21 @@ impl Engine {
         if let Some(failure) = attempt.failure.as_mut().filter(|failure| failure.class == Class::Cancelled) {
             failure.message = self.reason();
         }
-        let mut attempts = self.earlier.remove(&request.subject.urlnum).unwrap_or_default();
+        let mut attempts = self.take_earlier(request.subject.urlnum);
         if let Some(before) = attempts.last() {
             attempt.wait_before = attempt.started.saturating_duration_since(before.ended());
         }
         attempts.push(attempt);
         self.go_on(&request, attempts);
+    }
+
+    fn take_earlier(&mut self, urlnum: u64) -> Attempts {
+        // Most runs try nothing again, and a map hashes also when it is empty.
+        if self.earlier.is_empty() {
+            Attempts::new()
+        } else {
+            self.earlier.remove(&urlnum).unwrap_or_default()
+        }
     }
 
     /// Counts an outcome and tells of it: the one place, so that there is exactly one for each entry.

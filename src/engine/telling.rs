@@ -2,6 +2,7 @@
 //!
 //! Knows when a batch leaves. Refuses to know who listens.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ const MOST_UNTAKEN: usize = 4096;
 /// The queue between the loop's thread and the reporter's.
 pub struct Queue {
     state: Mutex<State>,
+    /// What the reporter has not finished with, as it was when the state was last changed.
+    untaken: AtomicUsize,
     bell: Condvar,
 }
 
@@ -39,11 +42,20 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn count(&self, state: &State) {
+        self.untaken.store(state.events.len() + state.in_hand, Ordering::Relaxed);
+    }
+
     /// Puts events in and wakes the reporter. From any thread.
     pub fn put(&self, events: &mut Vec<Event>) {
         let mut state = self.state();
         state.is_over |= events.iter().any(|event| matches!(event, Event::RunFinished(_)));
-        state.events.append(events);
+        if state.events.is_empty() {
+            std::mem::swap(&mut state.events, events);
+        } else {
+            state.events.append(events);
+        }
+        self.count(&state);
         self.bell.notify_one();
     }
 
@@ -72,7 +84,8 @@ pub struct Batches {
 
 /// Both ends, and the queue itself for those who tell from elsewhere.
 pub(super) fn channel(room: impl Fn() + Send + 'static) -> (Teller, Batches, Arc<Queue>) {
-    let queue = Arc::new(Queue { state: Mutex::default(), bell: Condvar::new() });
+    let queue =
+        Arc::new(Queue { state: Mutex::default(), untaken: AtomicUsize::new(0), bell: Condvar::new() });
     let teller = Teller { queue: Arc::clone(&queue), batch: Vec::new(), leaves_at: None };
     let batches = Batches { queue: Arc::clone(&queue), room: Box::new(room), is_over: false };
     (teller, batches, queue)
@@ -109,11 +122,17 @@ impl Teller {
         self.leaves_at = None;
         if !self.batch.is_empty() {
             self.queue.put(&mut self.batch);
+            // Mostly it went as it was, and the next one need not grow step by step.
+            self.batch.reserve(BATCH);
         }
     }
 
     /// Whether the reporter is so far behind that nothing should be started; it will say when there is room.
     pub(super) fn is_behind(&mut self) -> bool {
+        // Asked before every start, so without the lock that the reporter takes too.
+        if self.queue.untaken.load(Ordering::Relaxed) <= MOST_UNTAKEN {
+            return false;
+        }
         let mut state = self.queue.state();
         state.loop_waits = state.events.len() + state.in_hand > MOST_UNTAKEN;
         state.loop_waits
@@ -129,6 +148,7 @@ impl Iterator for Batches {
         }
         let mut state = self.queue.state();
         state.in_hand = 0;
+        self.queue.count(&state);
         while state.events.is_empty() {
             if state.is_over {
                 return None;
@@ -140,6 +160,7 @@ impl Iterator for Batches {
         }
         let events = std::mem::take(&mut state.events);
         state.in_hand = events.len();
+        self.queue.count(&state);
         self.is_over = state.is_over;
         if std::mem::take(&mut state.loop_waits) {
             (self.room)();

@@ -68,7 +68,7 @@ impl Table {
 impl Fetch for Table {
     fn fetch(&self, request: &Request, slot: &Arc<Slot>, _: Tracer) -> Box<Attempt> {
         let mut attempt = Box::new(Attempt::begin(Instant::now()));
-        let host = request.subject.host.as_str();
+        let host = &*request.subject.host;
         let n = {
             let mut asked = self.asked();
             let limits = asked.entry(host.to_owned()).or_default();

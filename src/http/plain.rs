@@ -7,8 +7,9 @@
 //!
 //! Knows when an answer is plain. Refuses to read heads and bodies (`transport`).
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use foldhash::HashMap;
 
 use super::head::{Framing, Head};
 use crate::request::Header;

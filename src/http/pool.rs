@@ -3,9 +3,10 @@
 //! Knows keys, ages and numbers. Refuses to know what was said over a connection: who puts one back vouches that it is
 //! clean.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use foldhash::HashMap;
 
 use super::connection::Connection;
 

@@ -19,6 +19,8 @@ pub(super) struct Routes {
     socket: Option<PathBuf>,
     connect_to: Vec<ConnectTo>,
     proxies: Proxies,
+    /// There is none, for nobody.
+    has_no_proxy: bool,
 }
 
 /// How a URL's server is reached.
@@ -49,6 +51,7 @@ impl Routes {
         Routes {
             socket: connection.unix_socket.clone(),
             connect_to: connection.connect_to.clone(),
+            has_no_proxy: connection.proxies.http.is_none() && connection.proxies.https.is_none(),
             proxies: connection.proxies.clone(),
         }
     }
@@ -57,6 +60,9 @@ impl Routes {
     pub(super) fn way(&self, url: &Url) -> Way<'_> {
         if let Some(path) = &self.socket {
             return Way::Socket(path);
+        }
+        if self.has_no_proxy {
+            return Way::Direct;
         }
         let is_https = url.scheme() == "https";
         let proxy = if is_https { &self.proxies.https } else { &self.proxies.http };

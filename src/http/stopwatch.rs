@@ -14,30 +14,41 @@ use crate::runtime::Slot;
 pub(super) struct Stopwatch {
     slot: Arc<Slot>,
     started: Instant,
+    /// The same in the slot's nanoseconds: what lies between two of them is a subtraction.
+    zero: u64,
     /// The phase that runs since `since`; the first one runs from the start.
     phase: Option<Phase>,
-    since: Instant,
+    since: u64,
+    /// `since` as a moment.
+    latest: Instant,
     timings: Timings,
 }
 
 impl Stopwatch {
     pub(super) fn start(slot: Arc<Slot>, now: Instant) -> Stopwatch {
-        Stopwatch { slot, started: now, phase: None, since: now, timings: Timings::default() }
+        let zero = slot.nanos(now);
+        let timings = Timings::default();
+        Stopwatch { slot, started: now, zero, phase: None, since: zero, latest: now, timings }
     }
 
     /// Enters a phase and leaves the one before.
-    pub(super) fn enter(&mut self, phase: Phase) -> Instant {
-        let now = Instant::now();
-        self.close(now);
-        self.phase = Some(phase);
-        self.slot.enter(phase, now);
-        now
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.pass(phase);
     }
 
-    fn close(&mut self, now: Instant) {
+    /// The same, and when it was.
+    fn pass(&mut self, phase: Phase) -> u64 {
+        let now = Instant::now();
+        let nanos = self.slot.enter(phase, now);
+        self.close(nanos);
+        (self.phase, self.latest) = (Some(phase), now);
+        nanos
+    }
+
+    fn close(&mut self, nanos: u64) {
         if let Some(phase) = self.phase {
-            self.timings.phases.add(phase, now.saturating_duration_since(self.since));
-            self.since = now;
+            self.timings.phases.add(phase, Duration::from_nanos(nanos.saturating_sub(self.since)));
+            self.since = nanos;
         }
     }
 
@@ -48,7 +59,7 @@ impl Stopwatch {
 
     /// When the latest phase began: a time that is near enough and costs no look at the clock.
     pub(super) fn latest(&self) -> Instant {
-        self.since
+        self.latest
     }
 
     /// How long the first byte of the last answer took, from the moment the attempt had its slot; zero without one.
@@ -61,40 +72,40 @@ impl Stopwatch {
         self.phase.unwrap_or(Phase::Queue)
     }
 
-    fn offset(&self, at: Instant) -> Duration {
-        at.saturating_duration_since(self.started)
+    fn offset(&self, nanos: u64) -> Duration {
+        Duration::from_nanos(nanos.saturating_sub(self.zero))
     }
 
     /// A redirect is followed: the marks of the hop before are no longer those of the last.
     pub(super) fn begin_hop(&mut self) {
-        let redirect = self.offset(Instant::now());
+        let redirect = self.started.elapsed();
         let (phases, queue) = (self.timings.phases, self.timings.queue);
         self.timings = Timings { phases, queue, redirect, ..Timings::default() };
     }
 
     /// The name is resolved, and connecting begins.
     pub(super) fn resolved(&mut self) {
-        let now = self.enter(Phase::Connect);
-        self.timings.namelookup = Some(self.offset(now));
+        let at = self.pass(Phase::Connect);
+        self.timings.namelookup = Some(self.offset(at));
     }
 
     /// The connection stands.
     pub(super) fn connected(&mut self, next: Phase) {
-        let now = self.enter(next);
-        self.timings.connect = Some(self.offset(now));
+        let at = self.pass(next);
+        self.timings.connect = Some(self.offset(at));
     }
 
     /// The TLS handshake is done.
     pub(super) fn secured(&mut self) {
-        let now = self.enter(Phase::Send);
-        self.timings.appconnect = Some(self.offset(now));
+        let at = self.pass(Phase::Send);
+        self.timings.appconnect = Some(self.offset(at));
     }
 
     /// The request is about to be sent. Marks that were skipped, as on a connection used again, carry the one before.
     pub(super) fn sending(&mut self, is_tls: bool) {
-        let now = if self.phase == Some(Phase::Send) { self.since } else { self.enter(Phase::Send) };
+        let at = if self.phase == Some(Phase::Send) { self.since } else { self.pass(Phase::Send) };
+        let at = self.offset(at);
         let timings = &mut self.timings;
-        let at = now.saturating_duration_since(self.started);
         let lookup = *timings.namelookup.get_or_insert(at);
         let connect = *timings.connect.get_or_insert(lookup);
         if is_tls {
@@ -105,21 +116,21 @@ impl Stopwatch {
 
     /// The first byte of the response is here.
     pub(super) fn answered(&mut self) {
-        let now = self.enter(Phase::Receive);
-        self.timings.starttransfer = Some(self.offset(now));
+        let at = self.pass(Phase::Receive);
+        self.timings.starttransfer = Some(self.offset(at));
     }
 
     /// Part of the phase that runs was another one's.
     pub(super) fn concede(&mut self, phase: Phase, duration: Duration) {
         if duration > Duration::ZERO {
             self.timings.phases.add(phase, duration);
-            self.since += duration;
+            self.since += u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         }
     }
 
     /// The attempt is over.
     pub(super) fn stop(mut self) -> Timings {
-        let now = Instant::now();
+        let now = self.slot.nanos(Instant::now());
         self.close(now);
         self.timings.total = self.offset(now);
         self.timings

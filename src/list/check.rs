@@ -122,26 +122,27 @@ impl Audience for Census {
     }
 }
 
-/// Whether there is more than one host: the first is kept, and the spelling seen last, as parsing a million URLs of one
-/// host a second time costs most of this reading.
+/// Whether there is more than one host: the first is kept, and how the one seen last was written, as parsing a million
+/// URLs of one host a second time costs most of this reading.
 #[derive(Default)]
 struct Hosts {
     first: Option<String>,
-    spelling: String,
+    /// Scheme and authority; `None` before the first.
+    last: Option<Box<str>>,
     several: bool,
 }
 
 impl Hosts {
     fn note(&mut self, word: &str) {
-        let spelling = http_url::authority(word);
-        if self.several || self.spelling == spelling {
+        if self.several || self.last.as_ref().is_some_and(|last| http_url::path_behind(word, last).is_some())
+        {
             return;
         }
         let Ok(url) = http_url::parse(word) else { return };
         let host = url.host_str().unwrap_or_default();
         let first = self.first.get_or_insert_with(|| host.to_owned());
         self.several = first != host;
-        spelling.clone_into(&mut self.spelling);
+        self.last = http_url::before_path(word).map(Into::into);
     }
 }
 

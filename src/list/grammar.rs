@@ -137,6 +137,9 @@ fn words(line: &str) -> impl Iterator<Item = Word<'_>> {
 
 /// Reads one line of a file or a stream; with a base, relative URLs are URLs.
 pub(super) fn parse<'a>(raw: &RawLine<'a>, has_base: bool) -> Line<'a> {
+    if let Some(line) = lone_url(raw) {
+        return entry(line, None, &Word { at: 0, text: line }, None);
+    }
     let content = without_comment(raw.bytes);
     if content.iter().all(|&byte| is_blank(byte)) {
         return Line::Blank;
@@ -148,6 +151,15 @@ pub(super) fn parse<'a>(raw: &RawLine<'a>, has_base: bool) -> Line<'a> {
         Ok(line) => parse_text(line, has_base),
         Err(rejected) => unreadable(content, rejected),
     }
+}
+
+/// A line that is a URL and nothing else, as most are: it is told by one look at its bytes, where all that may be on a
+/// line takes twenty of them.
+fn lone_url<'a>(raw: &RawLine<'a>) -> Option<&'a str> {
+    // Not `all`, which looks at one byte after another and stops.
+    let is_word = raw.bytes.iter().fold(true, |is_word, byte| is_word & byte.is_ascii_graphic());
+    let line = str::from_utf8(raw.bytes).ok().filter(|_| is_word && !raw.is_cut)?;
+    is_http(line).then_some(line)
 }
 
 /// Reads an operand: one URL, in which a `#` and what is after it are never a comment.

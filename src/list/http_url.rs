@@ -28,9 +28,21 @@ fn after_http(word: &str) -> Option<&str> {
 }
 
 /// From the host to before the path, as it is written.
-pub(super) fn authority(word: &str) -> &str {
+fn authority(word: &str) -> &str {
     let rest = after_http(word).unwrap_or(word);
     &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())]
+}
+
+/// Scheme and authority as they are written, where a path follows them: a slash in a query or a fragment ends no authority.
+pub(super) fn before_path(word: &str) -> Option<&str> {
+    let start = word.len() - after_http(word)?.len();
+    let end = start + word[start..].find(['/', '?', '#'])?;
+    word[end..].starts_with('/').then(|| &word[..end])
+}
+
+/// What stands behind them in another word; `None` where it begins in another way.
+pub(super) fn path_behind<'w>(word: &'w str, before_path: &str) -> Option<&'w str> {
+    word.strip_prefix(before_path).filter(|rest| rest.starts_with('/'))
 }
 
 /// Parses one URL after another. Most in a list have the origin of the one before: then only what follows it is parsed,
@@ -51,11 +63,7 @@ impl Urls {
             return Ok(url);
         }
         let url = parse(word)?;
-        let start = word.len() - after_http(word).map_or(0, str::len);
-        // A slash in a query or a fragment ends no authority.
-        let end = word[start..].find(['/', '?', '#']).map(|end| start + end);
-        let end = end.filter(|end| word[*end..].starts_with('/'));
-        self.last = end.map(|end| (word[..end].into(), url.clone()));
+        self.last = before_path(word).map(|before_path| (before_path.into(), url.clone()));
         Ok(url)
     }
 
@@ -63,7 +71,7 @@ impl Urls {
     /// and leaves the rest alone.
     fn known(&self, word: &str) -> Option<Url> {
         let (before_path, url) = self.last.as_ref()?;
-        let rest = word.strip_prefix(&**before_path).filter(|rest| rest.starts_with('/'))?;
+        let rest = path_behind(word, before_path)?;
         // Tabs and line ends are dropped from a URL (WHATWG), and might leave two slashes.
         let is_plain = !rest.contains(['\\', '\t', '\n', '\r']) && !rest.starts_with("//");
         is_plain.then(|| url.join(rest).ok()).flatten()

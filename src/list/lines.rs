@@ -5,6 +5,8 @@
 
 use std::io::{self, Read};
 
+use memchr::memchr;
+
 /// The longest line in bytes, without its end.
 pub(super) const LINE_MAX: usize = 64 << 10;
 /// The most that one read brings.
@@ -66,7 +68,7 @@ impl Lines {
     pub(super) fn next(&mut self) -> Option<RawLine<'_>> {
         loop {
             let from = self.start + self.searched;
-            let Some(found) = self.buffer[from..self.end].iter().position(|&byte| byte == b'\n') else {
+            let Some(found) = memchr(b'\n', &self.buffer[from..self.end]) else {
                 return self.next_without_end();
             };
             let start = self.start;

@@ -4,6 +4,7 @@
 //! (`list`) and to send anything (`http`).
 
 mod choice;
+mod copies;
 mod terms;
 
 use std::borrow::Cow;
@@ -16,10 +17,11 @@ use crate::credentials::{basic, basic_of_userinfo};
 use crate::curl::Curl;
 use crate::list::{Entry, LeftOut, Setting};
 use crate::outcome::{Class, Failure, Phase};
-use crate::request::{Header, Location, Request, Secret, Subject, is_loopback_host};
+use crate::request::{Header, Location, Request, Secret, Shared, Subject, is_loopback_host};
 use crate::sanitize::{Masks, mask_userinfo};
 
 use choice::Choice;
+use copies::{Copies, Copy};
 use terms::Terms;
 
 const AUTHORIZATION: &str = "Authorization";
@@ -45,6 +47,8 @@ pub struct Planner {
     last: Option<Made>,
     /// The same for entries with defaults alone.
     defaults: Option<Made>,
+    /// What the entry before was given of its terms.
+    copies: Copies,
     /// `--curl`.
     curl: Option<Curl>,
 }
@@ -73,6 +77,7 @@ impl Planner {
             bare: Arc::new(Terms::new(&config, &[], &[], None)),
             last: None,
             defaults: None,
+            copies: Copies::default(),
             curl: config.output.curl.then(|| Curl::new(&config)),
             config,
         }
@@ -93,20 +98,22 @@ impl Planner {
             self.choice.of(&entry, &terms)?;
         }
         let method = entry.method.unwrap_or_else(|| terms.method.clone());
+        let host = entry.url.as_ref().ok().and_then(Url::host_str).unwrap_or_default();
+        let Copy { shared, tags, source, host } = self.copies.of(&terms, &entry.location.source, host);
         let subject = Subject {
             urlnum,
-            location: entry.location,
+            location: Location { source, line: entry.location.line },
             listed: self.masked(entry.text),
             name: terms.name.as_deref().map(|name| self.masks.mask(name).into_owned()),
-            tags: Arc::clone(&terms.tags),
+            tags,
             method,
-            host: entry.url.as_ref().ok().and_then(Url::host_str).unwrap_or_default().to_owned(),
+            host,
             soft: terms.soft,
             again: entry.again,
             curl: None,
         };
         Ok(match entry.url {
-            Ok(url) => Listed::Request(Arc::new(self.request(&terms, subject, url))),
+            Ok(url) => Listed::Request(Arc::new(self.request(&terms, shared, subject, url))),
             Err(reason) => {
                 let reason = self.masks.mask(&reason).into_owned();
                 Listed::Rejected(Arc::new(subject), Failure::new(Class::Url, Phase::Queue, reason))
@@ -123,22 +130,22 @@ impl Planner {
             name: None,
             tags: Arc::default(),
             method: self.bare.method.clone(),
-            host: url.host_str().unwrap_or_default().to_owned(),
+            host: url.host_str().unwrap_or_default().into(),
             soft: false,
             again: None,
             curl: None,
         };
-        Arc::new(self.request(&self.bare, subject, url))
+        Arc::new(self.request(&self.bare, Arc::new(self.bare.shared.clone()), subject, url))
     }
 
     /// Whether every request gets a header that says who we are: worth a warning where there are several hosts
     /// (`List::several_hosts`).
     pub fn has_secret_for_all(&self) -> bool {
-        self.bare.headers.iter().any(Header::is_secret)
+        self.bare.shared.headers.iter().any(Header::is_secret)
     }
 
-    fn request(&self, terms: &Terms, subject: Subject, url: Url) -> Request {
-        let mut request = request(terms, subject, url);
+    fn request(&self, terms: &Terms, shared: Arc<Shared>, subject: Subject, url: Url) -> Request {
+        let mut request = request(terms, shared, subject, url);
         if let Some(curl) = &self.curl {
             let command = curl.command(&request);
             Arc::make_mut(&mut request.subject).curl = Some(self.masks.mask(&command).into());
@@ -173,33 +180,19 @@ impl Planner {
     }
 }
 
-fn request(terms: &Terms, subject: Subject, mut url: Url) -> Request {
+fn request(terms: &Terms, mut shared: Arc<Shared>, subject: Subject, mut url: Url) -> Request {
     let (user, password) = (url.username(), url.password().unwrap_or_default());
-    let headers = if terms.has_own_authorization || (user.is_empty() && password.is_empty()) {
-        Arc::clone(&terms.headers)
-    } else {
-        with(&terms.headers_without_user, authorization(basic_of_userinfo(user, password)))
-    };
+    if !(terms.has_own_authorization || (user.is_empty() && password.is_empty())) {
+        let authorization = authorization(basic_of_userinfo(user, password));
+        Arc::make_mut(&mut shared).headers = with(&terms.headers_without_user, authorization);
+    }
     url.set_fragment(None);
     // They cannot fail for a URL with a host, and parsing again is what they cost.
     if !url.username().is_empty() || url.password().is_some() {
         let _ = url.set_username("");
         let _ = url.set_password(None);
     }
-    Request {
-        is_loopback: is_loopback_host(&subject.host),
-        subject: Arc::new(subject),
-        url,
-        headers,
-        body: terms.body.clone(),
-        compressed: terms.compressed,
-        insecure: terms.insecure,
-        resolve: Arc::clone(&terms.resolve),
-        limits: terms.limits,
-        retry: Arc::clone(&terms.retry),
-        checks: Arc::clone(&terms.checks),
-        save_as: terms.save_as.clone(),
-    }
+    Request { is_loopback: is_loopback_host(&subject.host), subject: Arc::new(subject), url, shared }
 }
 
 /// `USER:PASS` as a header.
@@ -276,7 +269,7 @@ mod tests {
         ] {
             let request = request(&planner, text);
             assert_eq!(request.url.as_str(), url);
-            assert_eq!((request.subject.listed.as_str(), request.subject.host.as_str()), (listed, host));
+            assert_eq!((request.subject.listed.as_str(), &*request.subject.host), (listed, host));
         }
     }
 
@@ -288,7 +281,7 @@ mod tests {
         let Listed::Rejected(subject, failure) = planner.clone().plan(3, entry).unwrap() else {
             panic!("a request")
         };
-        assert_eq!((subject.urlnum, subject.location.line, subject.host.as_str()), (3, 7, ""));
+        assert_eq!((subject.urlnum, subject.location.line, &*subject.host), (3, 7, ""));
         assert_eq!(subject.listed, "https://u:***@a:x/");
         assert_eq!(failure.to_string(), "url (queue): the port is no number");
     }

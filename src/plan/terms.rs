@@ -9,7 +9,7 @@ use super::{AUTHORIZATION, basic_header, with};
 use crate::check::Check;
 use crate::config::Config;
 use crate::list::{Setting, Term};
-use crate::request::{Header, HeaderEdit, Limits, Method, Resolve, RetryPolicy, SaveAs, Secret};
+use crate::request::{Header, HeaderEdit, Limits, Method, Resolve, RetryPolicy, SaveAs, Secret, Shared};
 
 const CONTENT_TYPE: &str = "Content-Type";
 /// What curl's `-d` sends.
@@ -21,23 +21,15 @@ const JSON: &str = "application/json";
 #[derive(Debug)]
 pub(super) struct Terms {
     pub(super) method: Method,
-    /// With the credentials of `-u` or `user=`, if there are any.
-    pub(super) headers: Arc<[Header]>,
-    /// The same without them, for a URL that brings its own.
+    /// The same headers without the credentials of `-u` or `user=`, for a URL that brings its own.
     pub(super) headers_without_user: Arc<[Header]>,
     /// A header sets or removes Authorization: then neither a user nor a URL does.
     pub(super) has_own_authorization: bool,
-    pub(super) body: Option<Arc<[u8]>>,
-    pub(super) compressed: bool,
-    pub(super) insecure: bool,
-    pub(super) resolve: Arc<[Resolve]>,
-    pub(super) limits: Limits,
-    pub(super) retry: Arc<RetryPolicy>,
-    pub(super) checks: Arc<[Check]>,
     pub(super) name: Option<Box<str>>,
     pub(super) tags: Arc<[Box<str>]>,
     pub(super) soft: bool,
-    pub(super) save_as: Option<Arc<SaveAs>>,
+    /// Its headers have the credentials, if there are any.
+    pub(super) shared: Shared,
 }
 
 impl Terms {
@@ -219,7 +211,7 @@ impl Draft {
             None => Arc::clone(&headers_without_user),
             Some(user) => {
                 let all = with(&headers_without_user, basic_header(user.expose().as_bytes()));
-                shared(&all, bare.map(|bare| &bare.headers))
+                shared(&all, bare.map(|bare| &bare.shared.headers))
             }
         };
         // Without a method, one is implied: by the command line as it resolved it, or by a body of the list's.
@@ -228,29 +220,31 @@ impl Draft {
             _ => config.request.method.clone(),
         };
         let retry = match bare {
-            Some(bare) if bare.retry.retries == self.retries => Arc::clone(&bare.retry),
+            Some(bare) if bare.shared.retry.retries == self.retries => Arc::clone(&bare.shared.retry),
             _ => Arc::new(RetryPolicy { retries: self.retries, ..config.retry.clone() }),
         };
         let resolve = match bare {
-            Some(bare) if *bare.resolve == *self.resolve => Arc::clone(&bare.resolve),
+            Some(bare) if *bare.shared.resolve == *self.resolve => Arc::clone(&bare.shared.resolve),
             _ => self.resolve.into(),
         };
         Terms {
             method: self.method.unwrap_or(implied),
-            headers,
             headers_without_user,
             has_own_authorization: self.has_own_authorization,
-            body: self.body.map(|(bytes, _)| bytes),
-            compressed: self.compressed,
-            insecure: self.insecure,
-            resolve,
-            limits: self.limits,
-            retry,
-            checks: self.checks.into(),
             name: self.name,
             tags: self.tags.into(),
             soft: self.soft,
-            save_as: (self.save_as != SaveAs::default()).then(|| Arc::new(self.save_as)),
+            shared: Shared {
+                headers,
+                body: self.body.map(|(bytes, _)| bytes),
+                compressed: self.compressed,
+                insecure: self.insecure,
+                resolve,
+                limits: self.limits,
+                retry,
+                checks: self.checks.into(),
+                save_as: (self.save_as != SaveAs::default()).then(|| Arc::new(self.save_as)),
+            },
         }
     }
 }

@@ -38,7 +38,7 @@ pub(crate) fn subject(line: u32) -> Arc<Subject> {
         name: None,
         tags: Arc::default(),
         method: Method::GET,
-        host: "a.example".to_owned(),
+        host: "a.example".into(),
         soft: false,
         curl: None,
         again: None,

@@ -113,7 +113,7 @@ mod tests {
 
     fn row(line: u32, phase: Phase, millis: u64, host: &str) -> Waiting {
         let mut subject = subject(line);
-        Arc::make_mut(&mut subject).host = host.to_owned();
+        Arc::make_mut(&mut subject).host = host.into();
         Waiting { subject, phase, since: Duration::from_millis(millis), attempt: line }
     }
 

@@ -190,14 +190,22 @@ impl Slot {
     }
 
     /// The URL in it enters a phase. Called by the task itself, whose turn it is.
-    pub fn enter(&self, phase: Phase, now: Instant) {
-        self.note_phase(phase, now);
+    /// Says when that was, in the runtime's nanoseconds.
+    pub fn enter(&self, phase: Phase, now: Instant) -> u64 {
         self.shared.begin_turn(self.index);
+        self.note_phase(phase, now)
     }
 
-    fn note_phase(&self, phase: Phase, now: Instant) {
+    fn note_phase(&self, phase: Phase, now: Instant) -> u64 {
+        let nanos = self.shared.nanos(now);
         self.phase.store(phase as u8, Ordering::Relaxed);
-        self.phase_since.store(self.shared.nanos(now), Ordering::Relaxed);
+        self.phase_since.store(nanos, Ordering::Relaxed);
+        nanos
+    }
+
+    /// A moment in the runtime's nanoseconds: from its start on, at least 1.
+    pub fn nanos(&self, at: Instant) -> u64 {
+        self.shared.nanos(at)
     }
 
     /// Where the URL in it is.

@@ -2,7 +2,10 @@
 //!
 //! Knows how many are in flight for each host that has a limit. Refuses to know slots and times.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::Waiting;
 use crate::config::Concurrency;
@@ -13,7 +16,7 @@ use crate::request::Request;
 pub(super) struct Hosts {
     limit: Option<u32>,
     binds_loopback: bool,
-    hosts: HashMap<String, Host>,
+    hosts: HashMap<Arc<str>, Host>,
     held: usize,
 }
 
@@ -29,7 +32,7 @@ impl Hosts {
         Hosts {
             limit: concurrency.per_host,
             binds_loopback: concurrency.per_host_given,
-            hosts: HashMap::new(),
+            hosts: HashMap::default(),
             held: 0,
         }
     }

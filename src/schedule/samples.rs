@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::outcome::{Attempt, Class, Failure, Phase};
-use crate::request::{Limits, Location, Method, Request, RetryPolicy, Subject, is_loopback_host};
+use crate::request::{Limits, Location, Method, Request, RetryPolicy, Shared, Subject, is_loopback_host};
 
 /// A GET of a host's root, never retried and without limits.
 pub(crate) fn request(urlnum: u64, host: &str) -> Arc<Request> {
@@ -25,7 +25,7 @@ pub(crate) fn request_with(urlnum: u64, host: &str, change: impl FnOnce(&mut Req
         name: None,
         tags: Arc::default(),
         method: Method::GET,
-        host: host.to_owned(),
+        host: host.into(),
         soft: false,
         curl: None,
         again: None,
@@ -33,16 +33,18 @@ pub(crate) fn request_with(urlnum: u64, host: &str, change: impl FnOnce(&mut Req
     let mut request = Request {
         subject,
         url,
-        headers: Arc::from([]),
-        body: None,
-        compressed: false,
-        insecure: false,
-        resolve: Arc::from([]),
-        limits,
-        retry: Arc::new(RetryPolicy::default()),
-        checks: Arc::default(),
-        save_as: None,
         is_loopback: is_loopback_host(host),
+        shared: Arc::new(Shared {
+            headers: Arc::from([]),
+            body: None,
+            compressed: false,
+            insecure: false,
+            resolve: Arc::from([]),
+            limits,
+            retry: Arc::new(RetryPolicy::default()),
+            checks: Arc::default(),
+            save_as: None,
+        }),
     };
     change(&mut request);
     Arc::new(request)
