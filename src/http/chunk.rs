@@ -50,6 +50,16 @@ enum State {
 /// What is wrong with the framing; a fragment for a sentence.
 pub(super) type Fault = &'static str;
 
+/// What a block came to.
+pub(super) struct Fed {
+    /// So much of it was read; the rest is behind the end, or behind a fault.
+    pub(super) read: usize,
+    /// So much was written.
+    pub(super) written: usize,
+    /// What stands where it was read to. Nothing is to be fed after it.
+    pub(super) fault: Option<Fault>,
+}
+
 /// Follows the framing of one body, from block to block.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scanner {
@@ -73,9 +83,9 @@ impl Scanner {
         self.state == State::End
     }
 
-    /// Reads a block and writes it in plain form to `out`, which is at least `GROWTH` larger. Says how much of the
-    /// block was read (the rest is behind the end) and how much was written.
-    pub(super) fn feed(&mut self, block: &[u8], out: &mut [u8]) -> Result<(usize, usize), Fault> {
+    /// Reads a block and writes it in plain form to `out`, which is at least `GROWTH` larger. What stands before a fault
+    /// is written too: how much of a body there is must not depend on the blocks it comes in.
+    pub(super) fn feed(&mut self, block: &[u8], out: &mut [u8]) -> Fed {
         let (mut read, mut written) = (0, 0);
         while read < block.len() && self.state != State::End {
             if let State::Data { left } = self.state {
@@ -86,11 +96,13 @@ impl Scanner {
                 let left = left - taken as u64;
                 self.state = if left == 0 { State::DataCr } else { State::Data { left } };
             } else {
-                written += self.step(block[read], &mut out[written..])?;
-                read += 1;
+                match self.step(block[read], &mut out[written..]) {
+                    Ok(more) => (read, written) = (read + 1, written + more),
+                    Err(fault) => return Fed { read, written, fault: Some(fault) },
+                }
             }
         }
-        Ok((read, written))
+        Fed { read, written, fault: None }
     }
 
     /// One byte of framing; says how much was written.
@@ -183,9 +195,12 @@ mod tests {
         let (mut all, mut left) = (Vec::new(), 0);
         for block in bytes.chunks(step) {
             let mut out = vec![0; block.len() + GROWTH];
-            let (read, written) = scanner.feed(block, &mut out)?;
-            all.extend(&out[..written]);
-            left += block.len() - read;
+            let fed = scanner.feed(block, &mut out);
+            all.extend(&out[..fed.written]);
+            if let Some(fault) = fed.fault {
+                return Err(fault);
+            }
+            left += block.len() - fed.read;
         }
         Ok((all, scanner.is_done(), left))
     }
@@ -232,6 +247,14 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_before_a_fault_is_written() {
+        let mut out = [0; 100];
+        let fed = Scanner::new().feed(b"5\r\nhello\r\nxyz", &mut out);
+        assert_eq!((fed.read, &out[..fed.written]), (10, b"5\r\nhello\r\n".as_slice()));
+        assert!(fed.fault.is_some());
+    }
+
+    #[test]
     fn bytes_behind_the_end_are_left() {
         assert_eq!(scan(b"0\r\n\r\nHTTP/1.1", 1000), Ok((b"0\r\n\r\n".to_vec(), true, 8)));
     }
@@ -241,7 +264,7 @@ mod tests {
         let end_after = |bytes: &[u8]| {
             let mut scanner = Scanner::new();
             let mut out = vec![0; bytes.len() + GROWTH];
-            scanner.feed(bytes, &mut out).unwrap();
+            assert_eq!(scanner.feed(bytes, &mut out).fault, None);
             scanner.finish(&mut out)
         };
         assert_eq!(end_after(b"5\r\nhello\r\n0\r\n"), Some(5));

@@ -95,26 +95,29 @@ pub fn chunks(bytes: &[u8]) -> Came {
     let at_once = scan(bytes, bytes.len().max(1));
     let by_blocks = scan(bytes, usize::from(step).max(1));
     assert_eq!(at_once, by_blocks, "in blocks of {step}");
-    if let Ok((plain, true, _)) = &at_once {
+    if let (plain, Ok((true, _))) = &at_once {
         let again = scan(plain, plain.len());
-        assert_eq!(again, Ok((plain.clone(), true, 0)), "plain framing is already plain");
+        assert_eq!(again, (plain.clone(), Ok((true, 0))), "plain framing is already plain");
     }
     match at_once {
-        Ok((plain, is_over, left)) => format!("{is_over} {} {}", left > 0, plain.len().min(8)),
-        Err(fault) => fault.to_owned(),
+        (plain, Ok((is_over, left))) => format!("{is_over} {} {}", left > 0, plain.len().min(8)),
+        (_, Err(fault)) => fault.to_owned(),
     }
 }
 
 /// What is written, whether it is over, and how much stands behind the end.
-fn scan(bytes: &[u8], step: usize) -> Result<(Vec<u8>, bool, usize), chunk::Fault> {
+fn scan(bytes: &[u8], step: usize) -> (Vec<u8>, Result<(bool, usize), chunk::Fault>) {
     let (mut scanner, mut all, mut left) = (Scanner::new(), Vec::new(), 0);
     let mut out = vec![0; step + chunk::GROWTH];
     for block in bytes.chunks(step) {
-        let (read, written) = scanner.feed(block, &mut out)?;
-        all.extend_from_slice(&out[..written]);
-        left += block.len() - read;
+        let fed = scanner.feed(block, &mut out);
+        all.extend_from_slice(&out[..fed.written]);
+        if let Some(fault) = fed.fault {
+            return (all, Err(fault));
+        }
+        left += block.len() - fed.read;
     }
-    Ok((all, scanner.is_done(), left))
+    (all, Ok((scanner.is_done(), left)))
 }
 
 /// A coded body, the codings before it on a line of their own: what comes of it must not depend on how it is read.

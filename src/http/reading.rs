@@ -137,24 +137,17 @@ impl Wire {
         }
     }
 
-    /// Runs a block through the chunk scanner; says how much of `out` was written. A fault is kept for the caller.
+    /// Runs a block through the chunk scanner; says how much of `out` was written. A fault is kept until that was read.
     fn scan(&mut self, block: &[u8], out: &mut [u8]) -> usize {
         let Reading::Chunked(scanner) = &mut self.reading else { return 0 };
         let fed = scanner.feed(block, out);
         self.size_body = scanner.body_bytes();
-        match fed {
-            Ok((read, written)) => {
-                if scanner.is_done() {
-                    self.reading = Reading::Done;
-                    self.is_dirty |= read < block.len();
-                }
-                written
-            }
-            Err(fault) => {
-                self.failure = Some(Failure::new(Class::Protocol, Phase::Receive, fault));
-                0
-            }
+        if scanner.is_done() {
+            self.reading = Reading::Done;
+            self.is_dirty |= fed.read < block.len();
         }
+        self.failure = fed.fault.map(|fault| Failure::new(Class::Protocol, Phase::Receive, fault));
+        fed.written
     }
 
     /// Reads some of the body and shows it to ureq; `false` is its orderly end. Framing alone, such as half a chunk
@@ -190,9 +183,6 @@ impl Wire {
                 let written = self.scan(&buffer[..count], &mut plain);
                 self.buffers.lender().take_back(buffer);
                 self.buffers.fill(plain, 0, written);
-                if let Some(failure) = self.failure.take() {
-                    return Err(failure);
-                }
             }
             Reading::Length { left } => {
                 let taken = usize::try_from(left).unwrap_or(usize::MAX).min(count);
