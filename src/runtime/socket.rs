@@ -323,7 +323,7 @@ impl Race {
     /// What the machine has run out of.
     fn begin(&mut self, addr: SocketAddr) -> io::Result<()> {
         let begun = sys::tcp_socket(addr).and_then(|fd| match sys::connect(&fd, addr) {
-            Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
+            Err(error) if !is_under_way(&error) => Err(error),
             _ => Ok(fd),
         });
         match begun {
@@ -428,6 +428,11 @@ impl Race {
         self.tried.extend(unanswered);
         ConnectError { tried: self.tried, wake, exhausted }
     }
+}
+
+/// Whether a connect goes on by itself: one that was interrupted does too (POSIX, connect), and must not be begun anew.
+fn is_under_way(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR))
 }
 
 fn earlier(until: Option<Instant>, other: Instant) -> Option<Instant> {
