@@ -17,6 +17,7 @@ mod engine;
 mod exit;
 mod framing;
 mod head;
+mod injection;
 mod json;
 mod limits;
 mod lines;

@@ -17,7 +17,7 @@ use crate::support::wire::certificate;
 const DIFFERS: [&str; 7] = ["run_id", "mode", "local_port", "started_at", "t_start", "t_end", "phases"];
 
 /// A record without what differs from run to run.
-fn settled(mut record: Value) -> Value {
+pub(crate) fn settled(mut record: Value) -> Value {
     let fields = record.as_object_mut().expect("an object");
     fields.retain(|name, _| !DIFFERS.contains(&name.as_str()) && !name.starts_with("time_"));
     // A connection may have been there already, or not.
