@@ -48,7 +48,12 @@ impl Pair {
         let listener = UnixListener::bind(&path).expect("a socket in the temporary folder");
         let answer = Answer::default();
         let said = Arc::clone(&answer);
-        std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| serve(stream, &said)));
+        // A thread for each: who has what it wanted may keep its connection and read no more of a long answer.
+        let serve = move |stream| {
+            let said = Arc::clone(&said);
+            std::thread::spawn(move || serve(stream, &said));
+        };
+        std::thread::spawn(move || listener.incoming().flatten().for_each(serve));
         let runtime = Runtime::start(Mode::Threads, 1).expect("a runtime");
         let kinds = [(false, false), (true, false), (false, true), (true, true)]
             .map(|(compressed, saves)| kind(&path, compressed, saves, &runtime));
