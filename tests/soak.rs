@@ -32,6 +32,9 @@ const DRAIN: Duration = Duration::from_secs(120);
 /// So long it is looked at when it has nothing to do; the least of what is seen counts.
 const CALM: Duration = Duration::from_secs(1);
 
+/// `-m`: what is silent takes all of it, and nothing else may come near it on a machine that is busy with other things.
+const MAX_TIME: &str = "30";
+
 /// As many connections may be idle as there were jobs, and the run itself has a few descriptors.
 const MOST_DESCRIPTORS: usize = 100 + 30;
 
@@ -156,7 +159,17 @@ impl Drop for Soak {
 impl Soak {
     fn start(mode: &str, world: &Arc<World>) -> Soak {
         let mut command = Command::new(env!("CARGO_BIN_EXE_greenfetch"));
-        command.env_clear().args(["--mode", mode, "-q", "--json", "--compressed", "-j", "100", "-m", "10"]);
+        command.env_clear().args([
+            "--mode",
+            mode,
+            "-q",
+            "--json",
+            "--compressed",
+            "-j",
+            "100",
+            "-m",
+            MAX_TIME,
+        ]);
         command.args([
             "--max-filesize",
             "1MiB",
