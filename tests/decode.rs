@@ -16,13 +16,13 @@ use crate::support::table::{Table, came_to};
 /// Why an encoder cannot fail.
 const MEMORY: &str = "memory can be written to";
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).expect(MEMORY);
     encoder.finish().expect(MEMORY)
 }
 
-fn zlib(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn zlib(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).expect(MEMORY);
     encoder.finish().expect(MEMORY)
@@ -34,19 +34,19 @@ fn raw_deflate(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect(MEMORY)
 }
 
-fn brotli(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn brotli(bytes: &[u8]) -> Vec<u8> {
     let mut coded = Vec::new();
     let params = brotli::enc::BrotliEncoderParams { quality: 5, ..Default::default() };
     brotli::BrotliCompress(&mut &bytes[..], &mut coded, &params).expect(MEMORY);
     coded
 }
 
-fn zstd(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn zstd(bytes: &[u8]) -> Vec<u8> {
     compress_to_vec(bytes, CompressionLevel::Fastest)
 }
 
 /// Text that is neither all the same nor noise.
-fn text(n_bytes: usize) -> Vec<u8> {
+pub(crate) fn text(n_bytes: usize) -> Vec<u8> {
     let mut state = 1_u32;
     let mut letter = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -22,6 +22,7 @@ mod json;
 mod limits;
 mod lines;
 mod list;
+mod mixtures;
 mod modes;
 mod name_server;
 mod names;

@@ -72,6 +72,24 @@ fn few_threads_make_a_run_slower_not_worse() {
 }
 
 #[test]
+fn more_descriptors_are_asked_for_where_they_may_be_had() {
+    for mode in ["coroutines", "threads"] {
+        let (origin, gate) = gated_origin();
+        let running = Greenfetch::new()
+            .args(["--mode", mode, "-j", "200"])
+            .list((0..200).map(|_| origin.url("/")))
+            .soft_descriptors(64)
+            .spawn();
+        // All at once: more than there are descriptors.
+        origin.wait_for_requests("/", 200);
+        gate.open();
+        let finished = running.finish();
+        assert_eq!(finished.status, Some(0), "{}", finished.story);
+        assert_eq!(finished.stderr, "", "{}", finished.story);
+    }
+}
+
+#[test]
 fn few_local_ports_make_a_run_slower_not_worse() {
     for mode in ["coroutines", "threads"] {
         in_own_network(move || {

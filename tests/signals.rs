@@ -215,3 +215,23 @@ fn few_descriptors_and_slow_answers_still_reach_the_end() {
     assert_eq!(finished.status, Some(0), "{}", finished.story);
     assert_eq!(finished.stdout.lines().count(), 100, "{}", finished.story);
 }
+
+/// What comes while it is stopped is read when it goes on. By STOP, as a TSTP is nothing to who has no shell.
+#[test]
+fn a_run_that_is_stopped_for_a_while_goes_on_where_it_was() {
+    for mode in ["coroutines", "threads", "sync"] {
+        let (gate, written) = (Gate::new(), Gate::new());
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n".wait_for(&gate).then("ok");
+        let origin = Origin::start().script("/", answer.then_open(&written).keep_alive());
+        let running = Greenfetch::new().args(["--mode", mode]).list([origin.url("/")]).spawn();
+        origin.wait_for_requests("/", 1);
+        running.signal(libc::SIGSTOP);
+        running.wait_until_stopped();
+        gate.open();
+        written.wait();
+        running.signal(libc::SIGCONT);
+        let finished = running.finish();
+        assert_eq!(finished.status, Some(0), "{}", finished.story);
+        assert!(finished.stdout.starts_with("2 bytes received"), "{}", finished.story);
+    }
+}

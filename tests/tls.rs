@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::support::Greenfetch;
 use crate::support::origin::{Origin, TlsOrigin};
@@ -161,9 +162,12 @@ fn http_on_a_tls_port_is_no_http() {
 
 #[test]
 fn a_handshake_that_stops_is_a_timeout_of_tls() {
+    // The start of a record of the handshake that is 16 KiB long.
+    let record = b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb";
     Table::new(TlsOrigin::start("localhost"))
         .row("/never", Script::nothing().then_hang().on_connect(), "timeout (tls)")
         .row("/half", Script::flight(300).then_hang().on_connect(), "timeout (tls)")
+        .row("/drip", record.drip([0; 10_000], Duration::from_millis(5)).on_connect(), "timeout (tls)")
         .row("/good", Script::ok("hello"), "pass 5")
         .run(|| Greenfetch::new().args(["-m", "1"]).cacert(certificate("ca")).in_every_mode_but_sync());
 }

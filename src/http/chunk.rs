@@ -3,7 +3,7 @@
 //! Knows sizes, extensions and trailers. Refuses to keep any of them: extensions and trailers are left out, so that
 //! ureq's limit of 20 bytes a chunk line does not refuse what the RFC allows, and a fault gets a name of its own.
 
-/// Extensions of one chunk, or all trailers together, may have so many bytes. curl caps a trailer line at 4 KiB.
+/// Extensions of one chunk, the zeros before its size, or all trailers together, may have so many bytes. curl caps a trailer line at 4 KiB.
 const MOST_DISCARDED: usize = 64 << 10;
 
 /// The longest line that is written for a chunk: 16 hex digits and CR LF, and the CR LF of the chunk before.
@@ -18,7 +18,7 @@ enum State {
     /// At the first digit of a size, or after some.
     Size {
         value: u64,
-        digits: u32,
+        digits: usize,
     },
     /// Blanks or an extension after the size.
     Extension {
@@ -110,14 +110,16 @@ impl Scanner {
         use State::*;
         let mut written = 0;
         self.state = match (self.state, byte) {
-            (Size { digits, .. }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') if digits >= 16 => {
+            // Leading zeros say nothing; all others count.
+            (Size { value, .. }, _) if value >> 60 != 0 && byte.is_ascii_hexdigit() => {
                 return Err("a chunk size is longer than 16 digits");
+            }
+            (Size { digits, .. }, _) if digits >= MOST_DISCARDED => {
+                return Err("a chunk size begins with more than 64 KiB of zeros");
             }
             (Size { value, digits }, _) if byte.is_ascii_hexdigit() => {
                 let digit = char::from(byte).to_digit(16).map_or(0, u64::from);
-                // Leading zeros say nothing, so they do not count as digits.
-                let digits = if value == 0 { 1 } else { digits + 1 };
-                Size { value: value << 4 | digit, digits }
+                Size { value: value << 4 | digit, digits: digits + 1 }
             }
             (Size { digits: 0, .. }, _) => return Err("a chunk size is not a hexadecimal number"),
             (Size { value, .. }, b'\r') => SizeLf { value },
@@ -242,6 +244,7 @@ mod tests {
         }
         let long = format!("5;{}\r\n", "e".repeat(MOST_DISCARDED + 2));
         assert!(scan(long.as_bytes(), 100).is_err());
+        assert!(scan("0".repeat(MOST_DISCARDED + 1).as_bytes(), 100).is_err());
         let trailers = format!("0\r\n{}", "X: yyyyyyyy\r\n".repeat(MOST_DISCARDED / 8));
         assert!(scan(trailers.as_bytes(), 100).is_err());
     }

@@ -101,3 +101,54 @@ impl Idle {
         self.count = self.by_key.values().map(Vec::len).sum();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+    use crate::config::Mode;
+    use crate::http::connection::Deadline;
+    use crate::http::error::Limit;
+    use crate::runtime::Runtime;
+
+    /// Connections to a socket that nobody answers at, and their pool.
+    fn pooled(n: u32, since: Instant) -> (UnixListener, Pool) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        let slot = Runtime::start(Mode::Threads, 1).unwrap().slot();
+        let (deadline, pool) = (Deadline { at: None, limit: Limit::Total(MOST_AGE) }, Pool::new(4));
+        for second in 0..n {
+            let connection = Connection::open_local(&path, deadline, &slot).unwrap();
+            pool.put("a", connection, since + Duration::from_secs(second.into()));
+        }
+        (listener, pool)
+    }
+
+    #[test]
+    fn a_connection_that_was_idle_for_long_is_not_used_again() {
+        let now = Instant::now();
+        let (_listener, pool) = pooled(2, now);
+        assert!(pool.take("b", now).is_none());
+        assert!(pool.take("a", now + Duration::from_millis(4_900)).is_some(), "the younger one");
+        assert!(pool.take("a", now + Duration::from_millis(4_900)).is_none(), "the older one");
+    }
+
+    #[test]
+    fn a_connection_that_ended_while_it_was_idle_is_not_used_again() {
+        let now = Instant::now();
+        let (listener, pool) = pooled(1, now);
+        drop(listener.accept().unwrap());
+        assert!(pool.take("a", now).is_none());
+    }
+
+    #[test]
+    fn of_too_many_the_older_half_goes() {
+        let now = Instant::now();
+        let (_listener, pool) = pooled(5, now);
+        let later = now + Duration::from_secs(4);
+        let kept = std::iter::from_fn(|| pool.take("a", later)).count();
+        assert!((1..4).contains(&kept), "{kept}");
+    }
+}

@@ -67,6 +67,7 @@ pub(crate) struct Greenfetch {
     input: Input,
     output: Output,
     n_descriptors: Option<u32>,
+    n_soft_descriptors: Option<u32>,
     largest_file: Option<u32>,
     address_space: Option<u64>,
     n_threads: Option<u32>,
@@ -89,6 +90,7 @@ impl Greenfetch {
             input: Input::Nothing,
             output: Output::Heard,
             n_descriptors: None,
+            n_soft_descriptors: None,
             largest_file: None,
             address_space: None,
             n_threads: None,
@@ -168,6 +170,12 @@ impl Greenfetch {
     /// No more open files than this.
     pub(crate) fn descriptors(mut self, n: u32) -> Greenfetch {
         self.n_descriptors = Some(n);
+        self
+    }
+
+    /// No more open files than this unless it asks for more.
+    pub(crate) fn soft_descriptors(mut self, n: u32) -> Greenfetch {
+        self.n_soft_descriptors = Some(n);
         self
     }
 

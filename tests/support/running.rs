@@ -161,6 +161,11 @@ impl Running {
         assert!(found, "{fragment:?} was never said\n{}", self.story("not waited for"));
     }
 
+    /// Waits until a signal has stopped it.
+    pub(crate) fn wait_until_stopped(&self) {
+        sys::wait_for_stop(self.child.id());
+    }
+
     /// Waits for its end without reading what it still has to say.
     pub(crate) fn wait_unread(&self) {
         sys::wait_without_reaping(self.child.id());

@@ -31,10 +31,19 @@ pub(crate) fn kill_group(pid: u32, signal: i32) {
 
 /// Waits until a child has ended and leaves it to be waited for: its number stays its own.
 pub(crate) fn wait_without_reaping(pid: u32) {
+    wait_for(pid, libc::WEXITED);
+}
+
+/// Waits until a signal has stopped a child.
+pub(crate) fn wait_for_stop(pid: u32) {
+    wait_for(pid, libc::WSTOPPED);
+}
+
+fn wait_for(pid: u32, what: libc::c_int) {
     // SAFETY: siginfo_t is plain data, for which zeros are a value.
     let mut info = unsafe { std::mem::zeroed::<libc::siginfo_t>() };
     // SAFETY: `info` outlives the call.
-    let wait = || unsafe { libc::waitid(libc::P_PID, pid, &raw mut info, libc::WEXITED | libc::WNOWAIT) };
+    let wait = || unsafe { libc::waitid(libc::P_PID, pid, &raw mut info, what | libc::WNOWAIT) };
     let mut wait = wait;
     while wait() != 0 {
         let error = io::Error::last_os_error();

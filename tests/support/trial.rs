@@ -37,6 +37,7 @@ impl Greenfetch {
         let greenfetch = env!("CARGO_BIN_EXE_greenfetch");
         let limits: Vec<String> = [
             self.n_descriptors.map(|n| format!("ulimit -n {n}")),
+            self.n_soft_descriptors.map(|n| format!("ulimit -S -n {n}")),
             self.largest_file.map(|n| format!("trap '' XFSZ && ulimit -f {n}")),
             self.address_space.map(|n| format!("ulimit -v {}", n >> 10)),
         ]
