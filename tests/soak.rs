@@ -32,7 +32,7 @@ const DRAIN: Duration = Duration::from_secs(120);
 /// So long it is looked at when it has nothing to do; the least of what is seen counts.
 const CALM: Duration = Duration::from_secs(1);
 
-/// `-m`: what is silent takes all of it, and nothing else may come near it on a machine that is busy with other things.
+/// All limits of time: what is silent takes all of it, and nothing else may come near it on a machine that is busy with other things.
 const MAX_TIME: &str = "30";
 
 /// As many connections may be idle as there were jobs, and the run itself has a few descriptors.
@@ -159,17 +159,8 @@ impl Drop for Soak {
 impl Soak {
     fn start(mode: &str, world: &Arc<World>) -> Soak {
         let mut command = Command::new(env!("CARGO_BIN_EXE_greenfetch"));
-        command.env_clear().args([
-            "--mode",
-            mode,
-            "-q",
-            "--json",
-            "--compressed",
-            "-j",
-            "100",
-            "-m",
-            MAX_TIME,
-        ]);
+        command.env_clear().args(["--mode", mode, "-q", "--json", "--compressed", "-j", "100"]);
+        command.args(["-m", MAX_TIME, "--connect-timeout", MAX_TIME, "--stall", MAX_TIME]);
         command.args([
             "--max-filesize",
             "1MiB",
