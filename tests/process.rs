@@ -71,6 +71,37 @@ fn few_threads_make_a_run_slower_not_worse() {
     }
 }
 
+/// Main, signals, list, loop, and one more: the fetch, which then looks into its body by itself. Coroutines have their
+/// worker besides.
+#[test]
+fn the_fewest_threads_that_a_run_can_have_are_enough() {
+    let origin = Origin::start().script("/", Script::ok("{\"ok\": true}"));
+    for (mode, fewest) in [("sync", 5), ("threads", 5), ("coroutines", 6)] {
+        for n in fewest..fewest + 3 {
+            Greenfetch::new()
+                .args(["--mode", mode, "-m", "50"])
+                .list((0..20).map(|_| format!("{} json.$.ok==true", origin.url("/"))))
+                .threads(n)
+                .stdout("12 bytes received from {origin}/.\n".repeat(20))
+                .any_stderr()
+                .status(0);
+        }
+    }
+}
+
+#[test]
+fn one_thread_fewer_is_a_failure_of_each_url_that_says_why() {
+    let origin = Origin::start().script("/", Script::ok("hello"));
+    Greenfetch::new()
+        .list((0..50).map(|_| origin.url("/")))
+        .args(["--sync"])
+        .threads(4)
+        .any_stdout()
+        .stderr_has("/: timeout (queue): no thread or stack for a fetch in 10 s: ")
+        .stderr_lacks("internal")
+        .status(1);
+}
+
 #[test]
 fn more_descriptors_are_asked_for_where_they_may_be_had() {
     for mode in ["coroutines", "threads"] {

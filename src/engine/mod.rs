@@ -7,6 +7,7 @@
 //! Knows who is in flight, what was counted, and why a run ends. Refuses to know HTTP, formats and files.
 
 mod again;
+mod scarcity;
 mod task;
 mod telling;
 mod view;
@@ -33,6 +34,7 @@ use crate::request::{Request, Subject};
 use crate::runtime::{Mailbox, Runtime, Sender, Slot};
 use crate::schedule::{Dice, Next, Rounds, Schedule, Waiting};
 use crate::slo::Gates;
+use scarcity::Scarcity;
 use task::Task;
 use telling::Teller;
 
@@ -91,6 +93,7 @@ pub struct Engine {
     info: RunInfo,
     deadline_at: Option<Instant>,
     free_slots: Vec<Arc<Slot>>,
+    scarcity: Scarcity,
     /// What was tried before of the requests in flight that are not at their first try, by `urlnum`.
     earlier: HashMap<u64, Attempts>,
     /// Entries that the list may still send.
@@ -163,6 +166,7 @@ impl Engine {
             held_since: info.started,
             info,
             free_slots: Vec::new(),
+            scarcity: Scarcity::default(),
             earlier: HashMap::new(),
             on_order: 0,
             summary: Summary::default(),
@@ -231,7 +235,11 @@ impl Engine {
                 return None;
             }
             match self.schedule.next(now) {
-                Next::Start(waiting) => self.start(waiting, now),
+                Next::Start(waiting) => {
+                    if let Some(again_at) = self.start(waiting, now) {
+                        return Some(again_at);
+                    }
+                }
                 Next::Late(waiting) => {
                     self.settle(&waiting.request, waiting.earlier);
                 }
@@ -276,8 +284,8 @@ impl Engine {
         (self.held_by, self.held_since) = (held_by, now);
     }
 
-    /// Starts one attempt: a coroutine of its own, or a thread.
-    fn start(&mut self, waiting: Waiting, now: Instant) {
+    /// Starts one attempt: a coroutine of its own, or a thread. Says when to try again if not even one can be started.
+    fn start(&mut self, waiting: Waiting, now: Instant) -> Option<Instant> {
         let slot = self.free_slots.pop().unwrap_or_else(|| self.runtime.slot());
         let subject = &waiting.request.subject;
         let attempt = u32::try_from(waiting.earlier.len()).unwrap_or(u32::MAX).saturating_add(1);
@@ -304,33 +312,21 @@ impl Engine {
         if let Err(error) = self.runtime.spawn(|| task.run()) {
             slot.vacate();
             self.free_slots.push(slot);
-            self.do_with_less(waiting, now, &error);
-            return;
+            return self.do_with_less(waiting, now, &error);
         }
+        self.scarcity.ends();
         if is_peak {
             self.runtime.note_threads();
         }
         if !waiting.is_first() {
             self.earlier.insert(subject.urlnum, waiting.earlier);
         }
+        None
     }
 
     fn time_left(&self, waiting: &Waiting, now: Instant) -> Option<Duration> {
         let of_rounds = self.rounds.as_ref().and_then(|rounds| rounds.time_left(now));
         [waiting.time_left(now), of_rounds].into_iter().flatten().min()
-    }
-
-    /// The machine gives no stack or thread for another fetch: what is in flight is what it can do.
-    fn do_with_less(&mut self, waiting: Waiting, now: Instant, error: &std::io::Error) {
-        let others = self.schedule.in_flight() - 1;
-        if others > 0 {
-            self.schedule.lower_jobs(others);
-            self.teller.tell(Event::Warning(format!("--jobs lowered to {others}: {error}")));
-            self.schedule.put_back(waiting);
-            return;
-        }
-        self.schedule.finish(&waiting.request);
-        self.give_up(waiting, now, Class::Internal, format!("not even one fetch can be started: {error}"));
     }
 
     /// The end of an entry that waits, for its first slot or for another try.

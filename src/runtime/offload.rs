@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::answer::Answer;
+use super::green;
 use super::slot::{Slot, Wake};
 
 use super::census::Census;
@@ -60,10 +61,11 @@ impl Offload {
         Offload { state: Arc::new(State { queue: Mutex::default(), bell: Condvar::new(), census }) }
     }
 
-    /// Has a job done by a thread, at once or when one is free.
+    /// Has a job done by a thread, at once or when one is free. Where not a single one can be had, the caller does it,
+    /// unless it is a coroutine: the worker waits for nobody.
     ///
     /// # Errors
-    /// What the system said when not a single thread can be had.
+    /// What the system said when not a single thread can be had and the caller is a coroutine.
     pub fn submit(&self, job: Job) -> io::Result<()> {
         let mut queue = self.state.queue();
         queue.jobs.push_back(job);
@@ -78,8 +80,12 @@ impl Offload {
             }
             Err(_) if queue.threads > 0 => {}
             Err(error) => {
-                queue.jobs.pop_back();
-                return Err(error);
+                let job = queue.jobs.pop_back();
+                drop(queue);
+                if green::is_coroutine() {
+                    return Err(error);
+                }
+                job.into_iter().for_each(do_job);
             }
         }
         Ok(())
@@ -133,9 +139,13 @@ fn start_thread(state: &Arc<State>) -> io::Result<()> {
 
 fn work(state: &State) {
     while let Some(job) = state.next_job() {
-        // A job that panics has lost its answer; whoever waits for it finds out by its deadline.
-        let _ = panic::catch_unwind(AssertUnwindSafe(job));
+        do_job(job);
     }
+}
+
+fn do_job(job: Job) {
+    // A job that panics has lost its answer; whoever waits for it finds out by its deadline.
+    let _ = panic::catch_unwind(AssertUnwindSafe(job));
 }
 
 impl State {

@@ -1,5 +1,7 @@
 //! The two halves of a chain that no test sees: how a run is set up, and how it is judged.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use super::*;
 
 impl Greenfetch {
@@ -89,8 +91,14 @@ impl Greenfetch {
     }
 }
 
-/// A number that no user of this machine is likely to have: its threads are counted.
-const USER: &str = "54321";
+/// Numbers that no user of this machine is likely to have begin here.
+const USERS: u32 = 1_000_000;
+
+/// A user whose threads nobody else counts among his: one for each run, of this process and of others.
+fn a_user() -> String {
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    (USERS + std::process::id() % (1 << 22) * 64 + RUNS.fetch_add(1, Ordering::Relaxed) % 64).to_string()
+}
 
 /// The limit of threads does not hold for root, who is somebody else for this once; the program goes where that one may
 /// read it.
@@ -105,7 +113,7 @@ fn as_a_user(dir: &Path, program: &str, n_threads: u32) -> Command {
     let ours = dir.join("greenfetch");
     std::fs::copy(program, &ours).expect("a folder to write to");
     std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755)).expect("a folder of our own");
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", USER, "--regid", USER, "--clear-groups", "prlimit", &nproc]).arg(ours);
+    let (mut command, user) = (Command::new("setpriv"), a_user());
+    command.args(["--reuid", &user, "--regid", &user, "--clear-groups", "prlimit", &nproc]).arg(ours);
     command
 }
