@@ -92,10 +92,10 @@ fn a_check_that_does_not_hold_fails_its_url_with_what_was_seen() {
         [
             "",
             r#"check (check): expected a body with "Welcome", got "<h1>Maintenance</h1>\n""#,
-            r#"check (check): expected a body that does not match /Main.*e/, got "<h1>Maintenance</h1>\n"; 1 more check failed"#,
+            r#"check (check): expected a body that does not match /Main.*e/, got "<h1>Maintenance</h1>\n"; 1 more check failed: body*=Welcome"#,
             r#"check (check): expected a header via "c", got "a", "b""#,
             "",
-            "status (check): expected status 200, got 503; 1 more check failed",
+            "status (check): expected status 200, got 503; 1 more check failed: body*=x",
         ]
     );
 }

@@ -1,11 +1,16 @@
 //! The line of each kind of failure, whole: where, what, in which phase, why, and the option that changes it.
 //!
-//! Knows an origin for each. Refuses to look up a name that is not the loopback's.
+//! Knows an origin for each. Names are asked of a name server of the test's own. Refuses to know how each came about.
+
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::support::Greenfetch;
-use crate::support::listeners::refused_addr;
-use crate::support::origin::Origin;
+use crate::support::listeners::{full_backlog, refused_addr};
+use crate::support::name_server::{NameServer, Reply};
+use crate::support::namespace::in_own_network;
+use crate::support::origin::{Origin, TlsOrigin};
 use crate::support::script::{Script, Steps as _};
+use crate::support::wire::certificate;
 
 /// What is answered, and the line that follows the URL.
 type Row = (Script, &'static [&'static str], &'static str);
@@ -15,7 +20,7 @@ const OK: &str = "HTTP/1.1 200 OK\r\n";
 #[test]
 fn each_kind_of_failure_has_a_line_that_one_can_act_on() {
     let length = |n: usize| format!("{OK}Content-Length: {n}\r\n\r\n");
-    let rows: [Row; 11] = [
+    let rows: [Row; 12] = [
         (Script::status(404), &[], "status (check): expected a status below 400, got 404"),
         (length(100).then_bytes(10).then_rst(), &[], "closed (receive): reset after 10 of 100 bytes"),
         (Script::nothing().then_rst(), &[], "closed (wait): reset before any byte of the response"),
@@ -31,6 +36,11 @@ fn each_kind_of_failure_has_a_line_that_one_can_act_on() {
             "timeout (receive): no byte for [TIME] s (--stall)",
         ),
         (
+            length(100).then_bytes(10).then_hang(),
+            &["-m", "0.3"],
+            "timeout (receive): not done after [TIME] s (--max-time)",
+        ),
+        (
             Script::ok("x".repeat(2000)),
             &["--max-filesize", "1KiB"],
             "size (receive): a body of 2000 bytes is over the limit of 1024 bytes (--max-filesize)",
@@ -38,53 +48,169 @@ fn each_kind_of_failure_has_a_line_that_one_can_act_on() {
         (
             format!("{OK}Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nfour").keep_alive(),
             &["--compressed"],
-            "decode (receive): the body is not valid gzip: incorrect header check (",
+            "decode (receive): the body is not valid gzip: incorrect header check",
         ),
         (
             Script::redirect(302, "file:///etc/passwd"),
             &[],
-            "redirect (receive): to file: only http and https are followed: file:///etc/passwd (",
+            "redirect (receive): to file: only http and https are followed: file:///etc/passwd",
         ),
         (
             Script::redirect(302, "/"),
             &["--max-redirs", "2"],
-            "redirect (receive): a redirect loop: more than 2 redirects (--max-redirs) (",
+            "redirect (receive): a redirect loop: more than 2 redirects (--max-redirs)",
         ),
         (
             "SSH-2.0-OpenSSH_9.2\r\n".then_fin(),
             &[],
-            "protocol (receive): the answer is not HTTP/1: it begins with \"SSH-2.0-OpenSSH_",
+            "protocol (receive): the answer is not HTTP/1: it begins with \"SSH-2.0-OpenSSH_\"",
         ),
     ];
     for (script, args, line) in rows {
         let origin = Origin::start().script("/", script);
-        let start = format!("list:1: {{origin}}/: {line}");
         Greenfetch::new()
             .args(args.iter().copied())
             .list([origin.url("/")])
             .in_every_mode()
             .stdout("")
-            .stderr_has(start)
-            .stderr_has("(1 try, [TIME] s)\n")
+            .stderr(format!("list:1: {{origin}}/: {line} (1 try, [TIME] s)\n"))
+            .status(1);
+    }
+}
+
+/// What was expected and what came, cut to what a line has room for.
+#[test]
+fn a_check_that_does_not_hold_says_what_was_expected_and_what_came() {
+    let page = format!("<html><title>Down\tfor maintenance</title>{}", "é".repeat(4000));
+    let origin = Origin::start().script("/", Script::ok(page)).script("/ok", Script::ok("ok\u{202e}\x1b[2J"));
+    Greenfetch::new()
+        .list([
+            format!("{} body*=Welcome", origin.url("/")),
+            format!("{} body!~=ok|OK bytes<5", origin.url("/ok")),
+            format!("{} header.x-build json.$.ok==true", origin.url("/ok")),
+        ])
+        .in_every_mode()
+        .stdout("")
+        .stderr(
+            "list:1: {origin}/: check (check): expected a body with \"Welcome\", got \"<html><title>Down\\tfor \
+             maintenance</title>ééééééééééééééééééé\"… (8041 bytes) (1 try, [TIME] s)\n\
+             list:2: {origin}/ok: check (check): expected a body that does not match /ok|OK/, got \
+             \"ok\\u{202e}\\u{1b}[2J\"; 1 more check failed: bytes<5 (1 try, [TIME] s)\n\
+             list:3: {origin}/ok: check (check): expected a header x-build, got none; 1 more check failed: \
+             json.$.ok==true (1 try, [TIME] s)\n",
+        )
+        .status(1);
+}
+
+#[test]
+fn what_never_connected_names_the_address_and_what_is_no_url_says_what_to_write() {
+    let refused = format!("http://{}/", refused_addr());
+    for (listed, line) in [
+        (&*refused, "{origin}/: connect (connect): {addr} refused (1 try, [TIME] s)"),
+        (
+            "example.com/",
+            "example.com/: url (queue): not an http or https URL: write https://example.com/ (0 tries, [TIME] s)",
+        ),
+        (
+            "ftp://example.com/",
+            "ftp://example.com/: url (queue): scheme ftp is not fetched: http and https only (0 tries, [TIME] s)",
+        ),
+    ] {
+        Greenfetch::new()
+            .list([listed])
+            .in_every_mode()
+            .stdout("")
+            .stderr(format!("list:1: {line}\n"))
             .status(1);
     }
 }
 
 #[test]
-fn what_never_connected_names_the_address_and_what_is_no_url_says_what_to_write() {
-    for (listed, line) in [
-        (format!("http://{}/", refused_addr()), "connect (connect): {addr} refused (1 try, [TIME] s)\n"),
-        (
-            "example.com/".to_owned(),
-            "url (queue): not an http or https URL: write https://example.com/ (0 tries, ",
-        ),
-        (
-            "ftp://example.com/".to_owned(),
-            "url (queue): scheme ftp is not fetched: http and https only (0 tries, ",
-        ),
+fn a_connection_that_never_stands_says_which_limit_it_met_and_where() {
+    let full = full_backlog(IpAddr::V4(Ipv4Addr::LOCALHOST), 0).expect("a free port");
+    for (option, words) in [
+        ("--connect-timeout", "not connected after [TIME] s (--connect-timeout)"),
+        ("-m", "not done after [TIME] s (--max-time)"),
     ] {
-        Greenfetch::new().list([listed]).in_every_mode().stdout("").stderr_has(line).status(1);
+        Greenfetch::new()
+            .args([option, "0.3"])
+            .list([full.url()])
+            .in_every_mode()
+            .stdout("")
+            .stderr(format!(
+                "list:1: {{origin}}/: timeout (connect): {words}: {{addr}} no answer (1 try, [TIME] s)\n"
+            ))
+            .status(1);
     }
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_says_which_and_why() {
+    for (name, words) in [
+        ("expired", "the certificate has expired, on 2021-01-01 00:00 UTC"),
+        ("not-yet-valid", "the certificate is not valid yet, only from 2119-01-01 00:00 UTC"),
+        ("wrong-name", "the certificate is for another name than 127.0.0.1: elsewhere.test, 127.0.0.2"),
+        (
+            "unknown-ca",
+            "the certificate is signed by CN=greenfetch unknown CA, which is not trusted: an unknown root (--cacert \
+             FILE), or the server leaves out an intermediate",
+        ),
+        ("self-signed", "the certificate is self-signed, which nobody trusts (--cacert FILE names roots)"),
+    ] {
+        let origin = TlsOrigin::start(name).script("/", Script::ok("hello"));
+        Greenfetch::new()
+            .cacert(certificate("ca"))
+            .list([origin.url("/")])
+            .in_every_mode()
+            .stdout("")
+            .stderr(format!("list:1: {{tls}}/: tls (tls): {words} (1 try, [TIME] s)\n"))
+            .status(1);
+    }
+}
+
+#[test]
+fn a_handshake_without_an_answer_is_told_by_its_phase() {
+    let origin = TlsOrigin::start("localhost").script("/", Script::nothing().then_hang().on_connect());
+    for (option, words) in [
+        ("--connect-timeout", "not connected after [TIME] s (--connect-timeout)"),
+        ("-m", "not done after [TIME] s (--max-time)"),
+    ] {
+        Greenfetch::new()
+            .cacert(certificate("ca"))
+            .args([option, "0.3"])
+            .list([origin.url("/")])
+            .in_every_mode()
+            .stdout("")
+            .stderr(format!("list:1: {{tls}}/: timeout (tls): {words} (1 try, [TIME] s)\n"))
+            .status(1);
+    }
+}
+
+#[test]
+fn a_name_without_an_address_says_what_the_name_server_said() {
+    in_own_network(|| {
+        let replies = [
+            ("nx.test", Reply::Code(3)),
+            ("servfail.test", Reply::Code(2)),
+            ("nodata.test", Reply::addrs("")),
+            ("silent.test", Reply::Silence),
+        ];
+        let _server = NameServer::start(replies.map(|(name, reply)| (name.to_owned(), reply)));
+        for (name, words) in [
+            ("nx", "dns (dns): name or service not known"),
+            ("servfail", "dns (dns): temporary failure in name resolution"),
+            ("nodata", "dns (dns): it has no address"),
+            ("silent", "timeout (dns): not done after [TIME] s (--max-time)"),
+        ] {
+            Greenfetch::new()
+                .args(["-m", "2.5"])
+                .list([format!("http://{name}.test/")])
+                .in_every_mode()
+                .stdout("")
+                .stderr(format!("list:1: http://{name}.test/: {words} (1 try, [TIME] s)\n"))
+                .status(1);
+        }
+    });
 }
 
 #[test]

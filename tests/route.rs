@@ -54,7 +54,8 @@ fn a_certificate_is_that_of_the_url_wherever_it_is_shown() {
     ask("https://other.test/", format!("::localhost:{port}"))
         .stdout("")
         .stderr(
-            "list:1: https://other.test/: tls (tls): the certificate is for another name (1 try, [TIME] s)\n",
+            "list:1: https://other.test/: tls (tls): the certificate is for another name than other.test: localhost, a.test, \
+             127.0.0.1, ::1 (1 try, [TIME] s)\n",
         )
         .status(1);
 }

@@ -55,7 +55,7 @@ fn who_verifies_does_not_use_what_was_not_verified() {
     let told = told(&urls.each_ref().map(String::as_str), |request| {
         request.insecure = request.url.path() == "/trusting";
     });
-    let refused = "/verifying tls (tls): the certificate has expired";
+    let refused = "/verifying tls (tls): the certificate has expired, on 2021-01-01 00:00 UTC";
     assert_eq!(told, ["/trusting pass", refused, "/trusting pass", refused]);
     assert_eq!(origin.requests("/verifying"), 0);
 }

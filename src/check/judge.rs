@@ -56,12 +56,12 @@ pub fn judge(checks: &[Check], seen: &Seen<'_>) -> Judgement {
     let verdicts: Vec<Verdict> =
         checks.iter().enumerate().map(|(at, check)| verdict(check, judge_one(at, check, seen))).collect();
     let failed = |class| {
-        let of_class =
-            |(check, verdict): &(&Check, &Verdict)| check.class() == class && verdict.pass != Some(true);
-        checks.iter().zip(&verdicts).find(of_class).map(|(_, verdict)| failure(class, verdict))
+        let of_class = |at: &usize| checks[*at].class() == class && verdicts[*at].pass != Some(true);
+        (0..checks.len()).find(of_class).map(|at| (failure(class, &verdicts[at]), Some(at)))
     };
+    let by_default = by_default.map(|failure| (failure, None));
     let first = by_default.or_else(|| failed(Class::Status)).or_else(|| failed(Class::Check));
-    let failure = first.map(|first| with_others(first, checks, &verdicts));
+    let failure = first.map(|(first, at)| with_others(first, at, &verdicts));
     Judgement { verdicts, failure }
 }
 
@@ -105,16 +105,26 @@ fn failure(class: Class, verdict: &Verdict) -> Failure {
     Failure::new(class, Phase::Check, format!("expected {expected}, {got}{actual}"))
 }
 
-/// The first failure, and how many there are besides it.
-fn with_others(mut first: Failure, checks: &[Check], verdicts: &[Verdict]) -> Failure {
-    let failed = verdicts.iter().filter(|verdict| verdict.pass != Some(true)).count();
-    let is_by_default =
-        first.class == Class::Status && !checks.iter().any(|check| check.class() == Class::Status);
-    match failed - usize::from(!is_by_default) {
-        0 => {}
-        1 => first.message.push_str("; 1 more check failed"),
-        more => first.message.push_str(&format!("; {more} more checks failed")),
-    }
+/// So many of the other checks that failed are named, and so much of each.
+const MOST_OTHERS: usize = 3;
+const OTHER_CHARS: usize = 40;
+
+/// The first failure, and which others there are besides it.
+fn with_others(mut first: Failure, of_first: Option<usize>, verdicts: &[Verdict]) -> Failure {
+    let failed = verdicts
+        .iter()
+        .enumerate()
+        .filter(|(at, verdict)| verdict.pass != Some(true) && of_first != Some(*at));
+    let others: Vec<&str> = failed.map(|(_, verdict)| &*verdict.check).collect();
+    let plural = match others.len() {
+        0 => return first,
+        1 => "",
+        _ => "s",
+    };
+    let named = others.iter().take(MOST_OTHERS).map(|check| sanitize::shorten(check, OTHER_CHARS));
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = if others.len() > MOST_OTHERS { ", …" } else { "" };
+    first.message.push_str(&format!("; {} more check{plural} failed: {named}{more}", others.len()));
     first
 }
 
@@ -385,17 +395,35 @@ mod tests {
     }
 
     #[test]
+    fn the_other_checks_that_failed_are_named_shortly() {
+        let long = "x".repeat(500);
+        let five = [
+            ("body", "*=", "no"),
+            ("bytes", ">", "9999"),
+            ("body", "~=", &long),
+            ("type", "=", "a/b"),
+            ("redirects", "=", "0"),
+        ];
+        let message = message(&judged(&five, &response(200)));
+        let others = format!("; 4 more checks failed: bytes>9999, body~={}…, type=a/b, …", "x".repeat(33));
+        assert!(message.ends_with(&others), "{message}");
+    }
+
+    #[test]
     fn all_are_judged_and_the_status_is_told_first() {
         let three =
             [("body", "*=", "no"), ("bytes", ">", "1"), ("expect", "=", "200"), ("redirects", "=", "0")];
         let judgement = judged(&three, &response(503));
-        assert_eq!(message(&judgement), "status (check): expected status 200, got 503; 2 more checks failed");
+        assert_eq!(
+            message(&judgement),
+            "status (check): expected status 200, got 503; 2 more checks failed: body*=no, redirects=0"
+        );
         let passes: Vec<_> = judgement.verdicts.iter().map(|verdict| verdict.pass).collect();
         assert_eq!(passes, [Some(false), Some(true), Some(false), Some(false)]);
         let by_default = judged(&[("body", "*=", "no")], &response(503));
         assert_eq!(
             message(&by_default),
-            "status (check): expected a status below 400, got 503; 1 more check failed"
+            "status (check): expected a status below 400, got 503; 1 more check failed: body*=no"
         );
         assert_eq!(judged(&[("expect", "=", "503")], &response(503)).failure, None);
     }

@@ -141,7 +141,8 @@ impl Connection {
         verifies: bool,
     ) -> Result<(), Failure> {
         let name = tls::server_name(host)?;
-        let rustls = ClientConnection::new(config, name).map_err(|e| error::tls_failure(&e, Phase::Tls))?;
+        let rustls =
+            ClientConnection::new(config, name).map_err(|e| error::tls_failure(&e, &[], Phase::Tls))?;
         // Small writes must not wait for each other's acknowledgement; a failure costs only speed.
         let _ = self.socket.set_nodelay();
         let session = self.tls.insert(Session::new(rustls));
@@ -154,7 +155,7 @@ impl Connection {
                 Err(error) => {
                     // An alert that says why we give up; whether it arrives is the server's business.
                     let _ = session.flush(&self.socket);
-                    return Err(handshake_failure(&error));
+                    return Err(handshake_failure(&error, &session.refused));
                 }
             };
             match wake {
@@ -388,9 +389,9 @@ impl Read for Wire<'_> {
     }
 }
 
-fn handshake_failure(error: &io::Error) -> Failure {
+fn handshake_failure(error: &io::Error, refused: &[CertificateDer<'_>]) -> Failure {
     if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return error::tls_failure(tls, Phase::Tls);
+        return error::tls_failure(tls, refused, Phase::Tls);
     }
     let how = match error.kind() {
         io::ErrorKind::UnexpectedEof => "the server closed the connection during the handshake".to_owned(),

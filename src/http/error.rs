@@ -7,8 +7,10 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use rustls::{AlertDescription, CertificateError, InvalidMessage};
+use rustls::pki_types::CertificateDer;
+use rustls::{AlertDescription, InvalidMessage};
 
+use super::certificate;
 use crate::outcome::{Class, Failure, Phase, Tried};
 use crate::runtime::{ConnectError, Wake};
 
@@ -100,7 +102,7 @@ pub(super) fn system_word(error: &io::Error) -> String {
 /// The connection failed while something was sent or received.
 pub(super) fn broken(error: &io::Error, phase: Phase, so_far: &str) -> Failure {
     if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return tls_failure(tls, phase);
+        return tls_failure(tls, &[], phase);
     }
     let how = match error.kind() {
         io::ErrorKind::ConnectionReset => "reset".to_owned(),
@@ -111,10 +113,10 @@ pub(super) fn broken(error: &io::Error, phase: Phase, so_far: &str) -> Failure {
     Failure::new(Class::Closed, phase, format!("{how} {so_far}"))
 }
 
-/// TLS failed.
-pub(super) fn tls_failure(error: &rustls::Error, phase: Phase) -> Failure {
+/// TLS failed; `chain` is what the server showed, its own certificate first, empty where that is not known.
+pub(super) fn tls_failure(error: &rustls::Error, chain: &[CertificateDer<'_>], phase: Phase) -> Failure {
     let message = match error {
-        rustls::Error::InvalidCertificate(error) => certificate_word(error),
+        rustls::Error::InvalidCertificate(error) => certificate::refusal(error, chain),
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
             "the server does not speak TLS: plain HTTP on this port? Then write http://".to_owned()
         }
@@ -130,30 +132,6 @@ pub(super) fn tls_failure(error: &rustls::Error, phase: Phase) -> Failure {
         other => other.to_string(),
     };
     Failure::new(Class::Tls, phase, message)
-}
-
-fn certificate_word(error: &CertificateError) -> String {
-    match error {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "the certificate has expired".to_owned()
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "the certificate is not valid yet".to_owned()
-        }
-        CertificateError::UnknownIssuer => {
-            "the certificate is not signed by a trusted authority (unknown issuer, self-signed or an intermediate missing)"
-                .to_owned()
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "the certificate is for another name".to_owned()
-        }
-        CertificateError::Revoked => "the certificate was revoked".to_owned(),
-        // rustls has no word of its own for it.
-        other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
-            "the certificate is an authority's own and not a server's".to_owned()
-        }
-        other => format!("the certificate is not valid: {other}"),
-    }
 }
 
 /// What ureq says by itself, when the wire had no complaint of its own.
@@ -199,7 +177,7 @@ mod tests {
 
     #[test]
     fn certificates_say_which_fault() {
-        let failure = tls_failure(&CertificateError::Expired.into(), Phase::Tls);
+        let failure = tls_failure(&rustls::CertificateError::Expired.into(), &[], Phase::Tls);
         assert_eq!(failure.to_string(), "tls (tls): the certificate has expired");
     }
 
