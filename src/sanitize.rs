@@ -7,6 +7,7 @@ mod masks;
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::ops::Range;
 
 pub use masks::Masks;
 
@@ -56,17 +57,41 @@ fn escape_from(text: &str, first: usize) -> String {
 /// The text with the password of every URL in it replaced: `https://user:***@host/`. A user alone stays. Meant for
 /// what somebody typed, so it also finds the password in what is no valid URL.
 pub fn mask_userinfo(text: &str) -> Cow<'_, str> {
+    mask_userinfo_but(text, |_| false)
+}
+
+/// The same, but for passwords that may be seen, as the name of a variable may.
+pub fn mask_userinfo_but(text: &str, may_be_seen: impl Fn(&str) -> bool) -> Cow<'_, str> {
     if !text.contains('@') {
         return Cow::Borrowed(text);
     }
+    let passwords =
+        words(text).filter_map(|word| password(word.text).map(|(from, to)| word.at + from..word.at + to));
+    without(text, passwords.filter(|password| !may_be_seen(&text[password.clone()])))
+}
+
+/// The text with the password of every URL in it replaced, where a URL begins with a scheme and ends with its authority:
+/// for a text that means something else as a whole, such as JSON with a mail address in it.
+pub fn mask_urls(text: &str) -> Cow<'_, str> {
+    let passwords = text.match_indices("://").filter_map(|(at, mark)| {
+        let start = at + mark.len();
+        let ends = |c: char| c.is_whitespace() || "/\\?#\"'<>".contains(c);
+        let authority = &text[start..start + text[start..].find(ends).unwrap_or(text.len() - start)];
+        let at = authority.rfind('@')?;
+        let colon = authority[..at].find(':')?;
+        Some(start + colon + 1..start + at)
+    });
+    without(text, passwords)
+}
+
+/// The text with these parts of it, in their order, replaced.
+fn without(text: &str, parts: impl Iterator<Item = Range<usize>>) -> Cow<'_, str> {
     let mut masked = String::new();
     let mut copied = 0;
-    for word in words(text) {
-        if let Some((from, to)) = password(word.text) {
-            masked.push_str(&text[copied..word.at + from]);
-            masked.push_str(MASK);
-            copied = word.at + to;
-        }
+    for part in parts {
+        masked.push_str(&text[copied..part.start]);
+        masked.push_str(MASK);
+        copied = part.end;
     }
     if copied == 0 {
         return Cow::Borrowed(text);
@@ -200,6 +225,23 @@ mod tests {
         ] {
             assert_eq!(mask_userinfo(raw), masked);
         }
+    }
+
+    #[test]
+    fn urls_in_a_text_lose_their_passwords_and_the_text_stays_what_it_is() {
+        for (raw, masked) in [
+            (
+                r#"{"to":"https://u:se@cret@a/x","mail":"a:b@c"}"#,
+                r#"{"to":"https://u:***@a/x","mail":"a:b@c"}"#,
+            ),
+            ("postgres://u:p@db http://v:q@b", "postgres://u:***@db http://v:***@b"),
+            ("://:@", "://:***@"),
+            ("a:b@c, https://a/b:c@d, https://u@a", "a:b@c, https://a/b:c@d, https://u@a"),
+        ] {
+            assert_eq!(mask_urls(raw), masked);
+        }
+        let is_name = |password: &str| password == "${P}";
+        assert_eq!(mask_userinfo_but("https://u:${P}@a/ b:c@d", is_name), "https://u:${P}@a/ b:***@d");
     }
 
     #[test]

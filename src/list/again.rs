@@ -1,48 +1,72 @@
 //! An entry as a list of its own: what `--dry-run` prints and what can be fetched again.
 //!
-//! Knows how an entry is written down with everything that held for it. Refuses to show a password: what was no variable
-//! is `***`.
+//! Knows how an entry is written down with everything that held for it, so that it reads as it did. Refuses to show a
+//! password: what was no variable is `***`.
 
+use std::borrow::Cow;
 use std::path::Path;
 
+use url::Url;
+
 use super::Entry;
+use super::audience::Found;
 use super::http_url;
 use super::setting::{Setting, Term, Written};
-use super::variables::has_any;
-use super::walk::Base;
+use super::variables::{Variables, expand, has_any};
 use super::words::Cut;
 use crate::request::HeaderEdit;
-use crate::sanitize::{MASK, is_secret_header, mask_userinfo};
+use crate::sanitize::{MASK, is_secret_header, mask_urls, mask_userinfo_but};
 
 /// A setting as it was written, but for passwords, and for files, which are named so that they are found from anywhere.
-pub(super) fn written(cut: &Cut<'_>, term: &Term, is_own_line: bool, source: &str) -> Written {
-    let text = match term {
-        Term::User(user) if !has_any(&cut.value) => {
-            let name = user.expose().split(':').next().unwrap_or_default();
-            quoted(cut.key, &format!("{name}:{MASK}"))
+pub(super) fn written(
+    cut: &Cut<'_>,
+    term: &Term,
+    is_own_line: bool,
+    source: &str,
+    variables: &Variables,
+) -> Written {
+    let has_variables = has_any(&cut.value) && !cut.is_literal;
+    let value = match term {
+        Term::User(user) if !has_variables => {
+            literal(&format!("{}:{MASK}", user.expose().split(':').next().unwrap_or_default()))
         }
-        Term::Header(HeaderEdit::Set(name, _)) if is_secret_header(name) && !has_any(&cut.value) => {
-            let line = format!("{}={name}: {MASK}", cut.key);
-            return Written { text: line.into(), is_own_line: true };
+        Term::Header(HeaderEdit::Set(name, _)) if is_secret_header(name) && !has_variables => {
+            literal(&format!("{name}: {MASK}"))
         }
-        Term::Body { .. } if cut.value.starts_with('@') && !has_any(&cut.value) => {
-            let folder = Path::new(source).parent().unwrap_or(Path::new(""));
-            let path = folder.join(&cut.value[1..]);
-            let path = std::path::absolute(&path).unwrap_or(path);
-            return Written { text: format!("{}=@{}", cut.key, path.display()).into(), is_own_line: true };
-        }
-        _ => mask_userinfo(cut.written()).into_owned(),
+        Term::Body { .. } if cut.value.starts_with('@') => format!("@{}", file(cut, source, variables)),
+        _ => return Written { text: mask_urls(cut.written()).into(), is_own_line },
     };
-    Written { text: text.into(), is_own_line }
+    // The rest of a line needs no quotes.
+    let value = if is_own_line { value.into() } else { quoted(&value) };
+    Written { text: format!("{}={value}", cut.key).into(), is_own_line }
 }
 
-/// `user=` takes no line of its own, so a blank in it has to be in quotes.
-fn quoted(key: &str, value: &str) -> String {
-    let is_bare = !value.starts_with(['"', '\'']) && !value.contains([' ', '\t']);
-    if is_bare {
-        return format!("{key}={value}");
+/// The path of a file as it is found from anywhere, its variables in it.
+fn file(cut: &Cut<'_>, source: &str, variables: &Variables) -> String {
+    let named = if cut.is_literal { literal(&cut.value) } else { cut.value.to_string() };
+    let named = &named[1..];
+    let is_absolute = expand(named, variables, false, true).is_ok_and(|path| path.text.starts_with('/'));
+    let folder = Path::new(source).parent().unwrap_or(Path::new(""));
+    match std::path::absolute(folder.join(".")) {
+        Ok(folder) if !is_absolute => {
+            format!("{}/{named}", literal(folder.to_string_lossy().trim_end_matches('/')))
+        }
+        _ => named.to_owned(),
     }
-    format!("{key}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// A text that names no variable.
+fn literal(text: &str) -> String {
+    text.replace("${", "$${")
+}
+
+/// In quotes where it has to be.
+fn quoted(value: &str) -> Cow<'_, str> {
+    if !value.is_empty() && !value.starts_with(['"', '\'']) && !value.contains([' ', '\t', '\n']) {
+        return value.into();
+    }
+    let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{}\"", escaped.replace('\n', "\\n").replace('\t', "\\t")).into()
 }
 
 /// The whole entry: the line of its URL, and indented lines for what needs one. What the line says takes the place of
@@ -58,7 +82,7 @@ pub(super) fn text(entry: &Entry, url: &str) -> Box<str> {
         line.push_str(method.as_str());
         line.push(' ');
     }
-    line.push_str(&mask_userinfo(url));
+    line.push_str(&mask_userinfo_but(url, has_any));
     for written in all.filter_map(|setting| setting.written.as_ref()) {
         let (text, before) = if written.is_own_line { (&mut below, "\n  ") } else { (&mut line, " ") };
         text.push_str(before);
@@ -68,22 +92,34 @@ pub(super) fn text(entry: &Entry, url: &str) -> Box<str> {
     line.into()
 }
 
-/// The absolute URL with its variables in it: each is a word that no part of a URL changes while the base is put before.
-pub(super) fn url(word: &str, base: Option<&Base>) -> String {
-    let Some(base) = base.filter(|_| !http_url::is_http(word) && !word.starts_with("${")) else {
-        return word.to_owned();
+/// An entry's URL without a base, its variables in it where it can be written so.
+pub(super) fn url(found: &Found<'_>, url: &Url, variables: &Variables) -> String {
+    let Some(base) = found.base else { return found.word.to_owned() };
+    let is_it = |word: &String| {
+        let expanded = expand(word, variables, false, true);
+        expanded.is_ok_and(|word| http_url::parse(&word.text).as_ref() == Ok(url))
     };
-    if !has_any(word) && !has_any(&base.written) {
-        return http_url::join(&base.url, word).map_or_else(|_| word.to_owned(), String::from);
-    }
+    let written = Some(found.word.to_owned()).filter(is_it);
+    let written = written.or_else(|| joined(&base.written, found.word).filter(is_it));
+    // What a variable has of the way from the base to it cannot be taken apart: its value stands there then.
+    written.unwrap_or_else(|| variables.masks().name(&literal(url.as_str())).into_owned())
+}
+
+/// Stands in for the scheme and host of a base, which may be variables, while a path is put behind it.
+const PLACE: &str = "http://greenfetch-base.invalid";
+
+/// A relative URL behind a base, with the variables of both: each is a word that no part of a URL changes meanwhile.
+fn joined(base: &str, word: &str) -> Option<String> {
+    let authority = base.find("://").map_or(0, |at| at + 3);
+    let origin = base[authority..].find(['/', '?', '#']).map_or(base.len(), |end| authority + end);
     let mut names = Vec::new();
-    let [base_marked, word_marked] = [&base.written, word].map(|text| mark(text, &mut names));
-    let joined = http_url::parse(&base_marked).and_then(|base| http_url::join(&base, &word_marked));
-    let mut text = joined.map_or_else(|_| word.to_owned(), String::from);
+    let [path, word] = [&base[origin..], word].map(|text| mark(text, &mut names));
+    let joined = http_url::join(&Url::parse(&format!("{PLACE}{path}")).ok()?, &word).ok()?;
+    let mut text = format!("{}{}", &base[..origin], joined.as_str().strip_prefix(PLACE)?);
     for (index, name) in names.iter().enumerate() {
         text = text.replace(&marker(index), name);
     }
-    text
+    Some(text)
 }
 
 fn marker(index: usize) -> String {
@@ -103,3 +139,6 @@ fn mark(text: &str, names: &mut Vec<String>) -> String {
     }
     marked + rest
 }
+
+#[cfg(test)]
+mod tests;

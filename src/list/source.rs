@@ -15,7 +15,7 @@ use super::http_url::{self, Urls};
 use super::input::Input;
 use super::setting::Setting;
 use super::walk::{Scope, Walker};
-use super::{Credits, Delivery, Entry, LeftOut, LeftOuts, Reading, again};
+use super::{Credits, Delivery, Entry, LeftOut, LeftOuts, Reading, Variables, again};
 
 /// Entries handed over at once: enough to make a message a small part of an entry's cost.
 const BATCH: usize = 64;
@@ -69,7 +69,7 @@ impl List {
             plan,
             credits,
             deliver,
-            wants_again: self.reading.wants_again,
+            again: self.reading.wants_again.then(|| self.reading.variables.clone()),
             begun: None,
             batch: Vec::new(),
             purse: 0,
@@ -97,7 +97,8 @@ struct Reader<P, L, D> {
     plan: P,
     credits: Arc<Credits>,
     deliver: D,
-    wants_again: bool,
+    /// Whose names stand in an entry that is written again; `None` where none is wanted.
+    again: Option<Variables>,
     begun: Option<Begun>,
     /// Paid for, not delivered yet.
     batch: Vec<L>,
@@ -190,12 +191,13 @@ where
     D: FnMut(Delivery<L>),
 {
     fn entry(&mut self, found: Found<'_>) {
-        let Found { at, method, word, text, base, settings, defaults } = found;
-        let url_again = self.wants_again.then(|| again::url(word, base));
-        let url = match base {
-            Some(base) => http_url::join(&base.url, &text),
-            None => self.urls.parse(&text),
+        let url = match found.base {
+            Some(base) => http_url::join(&base.url, &found.text),
+            None => self.urls.parse(&found.text),
         };
+        let variables = self.again.as_ref().zip(url.as_ref().ok());
+        let url_again = variables.map(|(variables, url)| again::url(&found, url, variables));
+        let Found { at, method, text, settings, defaults, .. } = found;
         let entry = Entry {
             location: at.location(),
             method,

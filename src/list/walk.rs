@@ -317,8 +317,11 @@ impl<'r> Walker<'r> {
             let words = || format!("certificates are not verified where {} says insecure", scope.source);
             self.warn_once("insecure", audience, words);
         }
-        let written =
-            self.reading.wants_again.then(|| again::written(cut, &term, is_own_line, &scope.source));
+        let variables = &self.reading.variables;
+        let written = self
+            .reading
+            .wants_again
+            .then(|| again::written(cut, &term, is_own_line, &scope.source, variables));
         Ok(Some(Setting { term, written }))
     }
 
