@@ -1,6 +1,6 @@
 //! What `greenfetch help schema` prints, and that it tells records from what is none.
 //!
-//! Knows one record. Refuses to list the fields: a test of the room does.
+//! Knows one record of each kind. Refuses to list the fields: a test of the room does.
 
 use serde_json::{Value, json};
 
@@ -43,6 +43,40 @@ fn a_record_is_one_and_what_is_changed_is_none() {
         })
         .stderr("")
         .status(0);
+}
+
+#[test]
+fn the_run_and_its_summary_are_records_too() {
+    let origin = Origin::start().script("/", Script::ok("hello"));
+    let dir = tempfile::tempdir().unwrap();
+    let report = dir.path().join("lines");
+    let run = Greenfetch::new()
+        .args(["--slo", "p95<60s", "--shard", "1/1", "--report"])
+        .args([format!("jsonl={}", report.display())])
+        .list([origin.url("/")])
+        .spawn()
+        .finish();
+    assert_eq!(run.status, Some(0), "{}", run.story);
+    let text = std::fs::read_to_string(&report).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.iter().map(|line| &line["type"]).collect::<Vec<_>>(), ["run", "result", "summary"]);
+    assert!(lines.iter().all(|line| complaint(line).is_none()), "{lines:?}");
+    let changes: [(usize, &str, Change); 8] = [
+        (0, "mode", |run| run["mode"] = json!("fibres")),
+        (0, "max_redirs", |run| run["limits"]["max_redirs"] = json!(-1)),
+        (0, "shard", |run| run["shard"] = json!("0/3")),
+        (0, "sources", |run| drop(run.as_object_mut().expect("an object").remove("sources"))),
+        (2, "passed", |summary| summary["passed"] = json!("all")),
+        (2, "pass", |summary| summary["gates"][0]["pass"] = json!("yes")),
+        (2, "backoff", |summary| summary["limiters"]["backoff"] = json!(null)),
+        (2, "type", |summary| summary["type"] = json!("end")),
+    ];
+    for (line, name, change) in changes {
+        let mut changed = lines[line].clone();
+        change(&mut changed);
+        let complaint = complaint(&changed).unwrap_or_else(|| panic!("{name} may be anything"));
+        assert!(complaint.contains(name), "{name}: {complaint}");
+    }
 }
 
 #[test]

@@ -13,9 +13,12 @@ mod tests {
 
     use super::*;
     use crate::check::Verdict;
+    use crate::config::Config;
+    use crate::event::Summary;
+    use crate::exit::ExitStatus;
     use crate::outcome::{Attempt, Class, Failure, Phase, Tried};
     use crate::record::samples::{outcome, run};
-    use crate::record::{Record, SCHEMA_VERSION};
+    use crate::record::{Record, RunRecord, SCHEMA_VERSION, SummaryRecord, Tally};
     use crate::response::{Hop, TlsFacts};
 
     /// A record in which every object of the contract's table occurs.
@@ -30,6 +33,13 @@ mod tests {
         serde_json::to_value(Record::from_outcome(&outcome, &run())).unwrap()
     }
 
+    fn first_and_last() -> [Value; 2] {
+        let began = RunRecord::new(&run(), &Config::default(), 1, None);
+        let (id, status) = (run().run_id.as_str().into(), ExitStatus::Pass);
+        let ended = SummaryRecord::new(&id, &Summary::default(), &mut Tally::default(), status);
+        [serde_json::to_value(began).unwrap(), serde_json::to_value(ended).unwrap()]
+    }
+
     fn keys(object: &Value) -> Vec<&str> {
         let mut keys: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
         keys.sort_unstable();
@@ -39,7 +49,7 @@ mod tests {
     #[test]
     fn it_describes_and_requires_exactly_the_fields_that_records_have() {
         let schema: Value = serde_json::from_str(SCHEMA).unwrap();
-        let record = rich();
+        let (record, [began, ended]) = (rich(), first_and_last());
         for (definition, object) in [
             ("result", &record),
             ("error", &record["error"]),
@@ -48,6 +58,10 @@ mod tests {
             ("attempt", &record["attempts"][0]),
             ("check", &record["checks"][0]),
             ("tls", &record["tls"]),
+            ("run", &began),
+            ("limits", &began["limits"]),
+            ("summary", &ended),
+            ("limiters", &ended["limiters"]),
         ] {
             let described = &schema["$defs"][definition];
             let mut required: Vec<&str> =
@@ -56,7 +70,8 @@ mod tests {
             assert_eq!(keys(&described["properties"]), keys(object), "{definition}");
             assert_eq!(required, keys(object), "{definition}");
             for (name, field) in described["properties"].as_object().unwrap() {
-                assert!(field["description"].is_string(), "{definition}.{name} is not described");
+                let is_described = field["description"].is_string() || field["$ref"].is_string();
+                assert!(is_described, "{definition}.{name} is not described");
             }
         }
         let phases = &schema["$defs"]["result"]["properties"]["phases"]["properties"];
@@ -69,7 +84,9 @@ mod tests {
         let phases = &schema["$defs"]["error"]["properties"]["phase"]["enum"];
         let ours: Vec<&str> = Phase::ALL.iter().map(|phase| phase.as_str()).collect();
         assert_eq!(*phases, serde_json::json!(ours));
-        let version = &schema["$defs"]["result"]["properties"]["schema_version"]["const"];
-        assert_eq!(*version, serde_json::json!(SCHEMA_VERSION));
+        for definition in ["run", "result", "summary"] {
+            let version = &schema["$defs"][definition]["properties"]["schema_version"]["const"];
+            assert_eq!(*version, serde_json::json!(SCHEMA_VERSION));
+        }
     }
 }

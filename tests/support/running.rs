@@ -3,6 +3,7 @@
 //! Knows processes, pipes and a limit after which it kills. Refuses to judge.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -189,7 +190,15 @@ impl Running {
         assert!(!self.late.load(Ordering::SeqCst), "no end after {LIMIT:?}\n{story}");
         let stdout = String::from_utf8_lossy(&self.seen).into_owned();
         schema::judge(&stdout);
+        self.reports().for_each(|path| schema::judge_report(&path));
         Finished { stdout, stderr: self.stderr.text(), status: status.code(), signal: status.signal(), story }
+    }
+
+    /// The reports of records that it was asked for.
+    fn reports(&self) -> impl Iterator<Item = PathBuf> {
+        let words = self.command.split(' ').filter_map(|word| word.split_once('='));
+        let files = words.filter(|(kind, _)| matches!(*kind, "json" | "jsonl"));
+        files.map(|(_, file)| self.dir.path().join(file))
     }
 
     fn story(&self, end: &str) -> String {

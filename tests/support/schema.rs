@@ -2,6 +2,7 @@
 //!
 //! Knows a validator. Refuses to know the fields.
 
+use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -26,16 +27,34 @@ static SCHEMA: LazyLock<(Schemas, SchemaIndex)> = LazyLock::new(|| {
 /// What is wrong with a value that should be a record; `None` when nothing is.
 pub(crate) fn complaint(value: &Value) -> Option<String> {
     let (schemas, index) = &*SCHEMA;
-    schemas.validate(value, *index).err().map(|error| format!("{error:#}\nin {value}"))
+    schemas.validate(value, *index).err().map(|error| format!("{error:#}"))
 }
 
-/// Panics for a line of a stream that is no record though it says so.
-pub(crate) fn judge(stream: &str) {
-    for line in stream.lines().filter(|line| line.starts_with("{\"type\":\"result\"")) {
+/// Panics for a line of a stream or report that is no record though it says so.
+pub(crate) fn judge(text: &str) {
+    const STARTS: [&str; 3] = ["{\"type\":\"run\"", "{\"type\":\"result\"", "{\"type\":\"summary\""];
+    for line in text.lines().filter(|line| STARTS.iter().any(|start| line.starts_with(start))) {
         // A test may have stopped reading in the middle of one.
         let Ok(value) = serde_json::from_str(line) else { continue };
-        if let Some(complaint) = complaint(&value) {
-            panic!("a record that is none by `greenfetch help schema`: {complaint}");
-        }
+        judge_value(&value);
+    }
+}
+
+/// Panics for a record of a report that is none; one that is not there, or no regular file, has none.
+pub(crate) fn judge_report(path: &Path) {
+    let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
+    let Some(text) = is_file.then(|| std::fs::read_to_string(path).ok()).flatten() else { return };
+    judge(&text);
+    if let Ok(Value::Object(document)) = serde_json::from_str(&text)
+        && let (Some(run), Some(Value::Array(results)), Some(summary)) =
+            (document.get("run"), document.get("results"), document.get("summary"))
+    {
+        [run, summary].into_iter().chain(results).for_each(judge_value);
+    }
+}
+
+fn judge_value(value: &Value) {
+    if let Some(complaint) = complaint(value) {
+        panic!("a record that is none by `greenfetch help schema`: {complaint}\nin {value}");
     }
 }
