@@ -1,17 +1,23 @@
 //! A smoke list from end to end: right and wrong expectations of every kind on their own lines, in any order and mode.
 //!
-//! Knows which line holds. Refuses to know how a check is judged: a record says pass or fail, and which check it was.
+//! Knows which line holds. Refuses to know how a check is judged (a record says pass or fail, and
+//! which check it was) and who answers: nginx is asked too.
+
+use serde_json::Value;
 
 use crate::support::Greenfetch;
 use crate::support::expectation::parse_records;
-use crate::support::origin::Origin;
+use crate::support::origin::{Origin, TlsOrigin};
 use crate::support::script::{Script, Steps as _};
+use crate::support::wire::certificate;
 
 /// SHA-256 of `hello` (FIPS 180-4; `printf hello | sha256sum`).
 const HELLO: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 
 /// A line, what is expected on it, and the check that does not hold; `None` where all do.
-fn lines() -> Vec<(&'static str, String, Option<&'static str>)> {
+type Line = (&'static str, String, Option<&'static str>);
+
+fn lines() -> Vec<Line> {
     let of = |path, check: &str, wrong| (path, check.to_owned(), wrong);
     vec![
         of("/text", "expect=200", None),
@@ -27,8 +33,7 @@ fn lines() -> Vec<(&'static str, String, Option<&'static str>)> {
         of("/moved", "redirects==0", Some("redirects==0")),
         of("/text", "body*=ell", None),
         of("/text", "body*=elk", Some("body*=elk")),
-        of("/parts", "body*=split", None),
-        of("/parts", "body~=^one.*two$", None),
+        of("/parts", "body*=split body~=^one.*two$", None),
         of("/text", "body~=h[aeiou]l+o", None),
         of("/text", "body~=h[xyz]l+o", Some("body~=h[xyz]l+o")),
         of("/text", "body!~=h[xyz]l+o", None),
@@ -52,13 +57,18 @@ fn lines() -> Vec<(&'static str, String, Option<&'static str>)> {
         of("/json", "type=application/json", None),
         of("/json", "type=text/html", Some("type=text/html")),
         of("/text", "time<=20s ttfb<=20s", None),
+        of("/text", "time>60m", Some("time>60m")),
+        of("/text", "ttfb>60m", Some("ttfb>60m")),
+        of("/text", "final-url~=elsewhere", Some("final-url~=elsewhere")),
+        of("/tls", "tls-days>=1", None),
+        of("/tls", "tls-days<1", Some("tls-days<1")),
         of("/text", "tls-days>=1", Some("tls-days>=1")),
         of("/cut", "bytes>=1", Some("closed")),
     ]
 }
 
-fn origin() -> Origin {
-    let json = r#"{"ok":true,"items":[{"id":3},{"id":7}]}"#;
+/// What each path of a smoke list answers, but for the one over TLS.
+pub(crate) fn origin() -> Origin {
     let head = |extra: &str, n: usize| format!("HTTP/1.1 200 OK\r\n{extra}Content-Length: {n}\r\n\r\n");
     let parts = Script::nothing()
         .then("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\none s\r\n")
@@ -70,15 +80,28 @@ fn origin() -> Origin {
         .script("/parts", parts.keep_alive())
         .script(
             "/json",
-            format!("{}{json}", head("Content-Type: application/json; charset=utf-8\r\n", json.len()))
+            format!("{}{JSON}", head("Content-Type: application/json; charset=utf-8\r\n", JSON.len()))
                 .keep_alive(),
         )
         .script("/cut", Script::nothing().then(head("", 9)).then("short").then_fin())
 }
 
-#[test]
-fn each_expectation_of_a_smoke_list_is_judged_right_in_any_order_and_mode() {
-    let origin = origin();
+const JSON: &str = r#"{"ok":true,"items":[{"id":3},{"id":7}]}"#;
+
+/// The list against a server: with each order and mode every verdict is right, and the exit is 1; what is right alone is
+/// exit 0.
+pub(crate) fn verdicts_are_right(url: impl Fn(&str) -> String) {
+    let run = |mode: &str, lines: &[Line]| {
+        let list = lines.iter().map(|(path, checks, _)| format!("{} {checks}", url(path)));
+        let client = [
+            "--cert".into(),
+            certificate("client"),
+            "--key".into(),
+            certificate("client").with_extension("key"),
+        ];
+        let chain = Greenfetch::new().args(["--json", "--mode", mode]).args(client);
+        chain.cacert(certificate("ca")).list(list).spawn().finish()
+    };
     for (mode, is_reversed) in
         [("coroutines", false), ("threads", true), ("sync", false), ("coroutines", true)]
     {
@@ -86,44 +109,35 @@ fn each_expectation_of_a_smoke_list_is_judged_right_in_any_order_and_mode() {
         if is_reversed {
             lines.reverse();
         }
-        let list = lines.iter().map(|(path, checks, _)| format!("{} {checks}", origin.url(path)));
-        let run = Greenfetch::new().args(["--json", "--mode", mode]).list(list).spawn().finish();
-        assert_eq!(run.status, Some(1), "{}", run.story);
-        let mut records = parse_records(&run.stdout);
-        records.sort_by_key(|record| record["urlnum"].as_u64());
+        let finished = run(mode, &lines);
+        assert_eq!(finished.status, Some(1), "{}", finished.story);
+        let records = parse_records(&finished.stdout);
         assert_eq!(records.len(), lines.len());
-        for (record, (path, checks, wrong)) in records.iter().zip(&lines) {
-            let failed: Vec<&str> = record["checks"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .filter(|check| check["pass"] == false)
-                .map(|check| check["check"].as_str().unwrap())
-                .collect();
-            let class = record["error"]["class"].as_str();
-            let told = match (failed.first(), class) {
-                (Some(check), _) => Some(*check),
-                (None, class) => class,
-            };
-            // == and = are one.
-            let wrong = wrong.map(|wrong| wrong.replace("==", "="));
-            let told = told.map(|told| told.replace("==", "="));
-            let is_it = |wrong: &String| told.as_ref().is_some_and(|told| told.starts_with(wrong));
-            let holds = wrong.as_ref().is_none_or(is_it);
-            assert!(holds && told.is_some() == wrong.is_some(), "{mode} {path} {checks}: {told:?}\n{record}");
-        }
+        records.iter().zip(&lines).for_each(|(record, line)| judge(record, line));
+        lines.retain(|(_, _, wrong)| wrong.is_none());
+        let finished = run(mode, &lines);
+        assert_eq!(finished.status, Some(0), "{}", finished.story);
+        assert_eq!(finished.stdout.lines().count(), lines.len());
     }
 }
 
+fn judge(record: &Value, (path, checks, wrong): &Line) {
+    let all = record["checks"].as_array().expect("checks are a list");
+    let failed = all.iter().find(|check| check["pass"] == false).and_then(|check| check["check"].as_str());
+    let told = failed.or(record["error"]["class"].as_str());
+    // == and = are one.
+    let [wrong, told] = [*wrong, told].map(|text| text.map(|text| text.replace("==", "=")));
+    let is_right = match (&wrong, &told) {
+        (Some(wrong), Some(told)) => told.starts_with(wrong),
+        (wrong, told) => wrong.is_none() && told.is_none(),
+    };
+    assert!(is_right, "{path} {checks}: {told:?}\n{record}");
+}
+
 #[test]
-fn a_list_that_is_mended_is_exit_0() {
-    let origin = origin();
-    let right = lines().into_iter().filter(|(_, _, wrong)| wrong.is_none());
-    let list: Vec<String> = right.map(|(path, checks, _)| format!("{} {checks}", origin.url(path))).collect();
-    for mode in ["coroutines", "threads", "sync"] {
-        let run = Greenfetch::new().args(["--mode", mode]).list(&list).spawn().finish();
-        assert_eq!((run.status, run.stdout.lines().count()), (Some(0), list.len()), "{}", run.story);
-    }
+fn each_expectation_of_a_smoke_list_is_judged_right_in_any_order_and_mode() {
+    let (origin, tls) = (origin(), TlsOrigin::start("localhost").script("/tls", Script::ok("hello")));
+    verdicts_are_right(|path| if path == "/tls" { tls.url(path) } else { origin.url(path) });
 }
 
 #[test]
@@ -141,5 +155,5 @@ fn a_soft_line_warns_and_what_failed_in_transfer_is_not_evaluated() {
     let record = &parse_records(&run.stdout)[0];
     let passes: Vec<_> =
         record["checks"].as_array().unwrap().iter().map(|check| check["pass"].clone()).collect();
-    assert_eq!(passes, [serde_json::Value::Null, serde_json::Value::Null], "{record}");
+    assert_eq!(passes, [Value::Null, Value::Null], "{record}");
 }

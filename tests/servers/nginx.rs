@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use super::*;
+use crate::smoke;
 use crate::support::origin::Origin;
 use crate::support::script::Script;
 use crate::support::table::came_to;
@@ -31,6 +32,17 @@ fn start_before(origin: &Origin) -> Server {
 #[ignore = "needs nginx: just servers"]
 fn nginx_gives_the_same_lines_in_every_mode() {
     start().files(1).assert_pass_in_every_mode("50");
+}
+
+#[test]
+#[ignore = "needs nginx: just servers"]
+fn a_smoke_list_is_judged_right_of_nginx_too() {
+    let origin = smoke::origin();
+    let server = start_before(&origin);
+    smoke::verdicts_are_right(|path| match path {
+        "/tls" => server.tls_url("/smoke/text"),
+        path => server.url(&format!("/smoke{path}")),
+    });
 }
 
 #[test]
