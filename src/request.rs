@@ -257,6 +257,8 @@ pub struct Shared {
     pub headers: Arc<[Header]>,
     /// Bytes to send; `None` sends no body.
     pub body: Option<Arc<[u8]>>,
+    /// Whether no other origin than the listed one may see the body: it has the value of a variable in it.
+    pub body_stays: bool,
     /// curl: `--compressed`. Codings are asked for and undone.
     pub compressed: bool,
     /// curl: `--insecure`. The server's certificate is not verified.

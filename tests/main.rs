@@ -40,6 +40,7 @@ mod reuse;
 mod route;
 mod runtime;
 mod schema;
+mod secrets;
 mod servers;
 mod settings;
 mod save;

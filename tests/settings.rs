@@ -278,22 +278,6 @@ fn a_variable_that_is_not_set_is_an_error_of_the_list() {
 }
 
 #[test]
-fn a_header_with_a_variable_stays_with_its_origin() {
-    let other = Origin::start().script("/there", Script::ok("there"));
-    let location = other.url("/there");
-    let origin = Origin::start().script("/a", Script::redirect(302, location));
-    Greenfetch::new()
-        .env("V", "some value")
-        .list_text(format!("{}\n  header=X-Mine: ${{V}}\n  header=X-Open: v\n", origin.url("/a")))
-        .any_stdout()
-        .stderr("")
-        .status(0);
-    assert!(head(&origin, "/a").contains("x-mine: some value\r\n"));
-    let there = head(&other, "/there");
-    assert!(there.contains("x-open: v\r\n") && !there.contains("x-mine"), "{there}");
-}
-
-#[test]
 fn standard_input_may_not_do_everything_unless_it_is_trusted() {
     let origin = origin();
     let (a, b) = (origin.url("/a"), origin.url("/b"));

@@ -345,6 +345,9 @@ impl<'a> Exchange<'a> {
         self.has_left_origin |= !redirect::is_same_origin(&from, &next);
         let method = redirect::next_method(&self.method, status);
         self.sends_body &= method == self.method;
+        if self.has_left_origin && self.sends_body && self.request.body_stays {
+            return Err(redirect::takes_body_away(status, &next));
+        }
         self.method = method;
         note_hop(self.response, self.tracer, from, status, &next);
         self.response.method = Some(self.method.clone());

@@ -94,6 +94,13 @@ pub(super) fn too_many(limit: u32, is_loop: bool) -> Failure {
     refused(format!("{kind}more than {limit} redirects (--max-redirs)"))
 }
 
+/// A body with a secret in it would be sent to another origin. Without it the request would be another one, so it is not
+/// sent at all.
+pub(super) fn takes_body_away(status: u16, next: &Url) -> Failure {
+    let origin = next.origin().ascii_serialization();
+    refused(format!("a {status} to {origin}: a body with the value of a variable is sent to no other origin"))
+}
+
 fn refused(message: impl Into<String>) -> Failure {
     Failure::new(Class::Redirect, Phase::Receive, message)
 }

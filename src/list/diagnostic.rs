@@ -7,9 +7,9 @@ use std::fmt;
 use std::ops::Range;
 
 use super::grammar::Fault;
-use super::{ListError, ListErrors, Refusal};
+use super::{ListError, ListErrors, Refusal, secrets};
 use crate::request::Location;
-use crate::sanitize::{escape, mask_userinfo};
+use crate::sanitize::escape;
 
 /// A line is shown in so many columns at most.
 const COLUMNS: usize = 100;
@@ -27,7 +27,7 @@ impl ListError {
             column: fault.line[..fault.span.start].chars().count() + 1,
             line_text,
             span,
-            message: fault.message.clone(),
+            message: secrets::without_quote(fault, &secrets::places(fault.line)),
             hint: fault.hint.clone(),
         }
     }
@@ -36,7 +36,9 @@ impl ListError {
 /// What is shown of a line, and the columns of the span in it. The span is a word or a blank, so each of the three parts
 /// can be masked by itself.
 fn excerpt(line: &str, span: Range<usize>) -> (String, Range<usize>) {
-    let [before, marked, after] = [&line[..span.start], &line[span.clone()], &line[span.end..]].map(shown);
+    let places = secrets::places(line);
+    let [before, marked, after] = [0..span.start, span.clone(), span.end..line.len()]
+        .map(|part| shown(&secrets::without(line, part, &places)));
     let (before, marked, after) = if width(&before) + width(&marked) + width(&after) <= COLUMNS {
         (before, marked, after)
     } else {
@@ -50,7 +52,7 @@ fn excerpt(line: &str, span: Range<usize>) -> (String, Range<usize>) {
 }
 
 fn shown(part: &str) -> String {
-    escape(&mask_userinfo(part).replace('\t', " ")).into_owned()
+    escape(&part.replace('\t', " ")).into_owned()
 }
 
 /// The columns that a terminal gives a text, near enough for a caret.
@@ -187,6 +189,15 @@ urls.txt:3:23: a word after the URL
     fn a_shown_line_holds_no_password_and_no_control_character() {
         let error = error("https://u:secret@a/\u{202e} \u{1b}[31m https://v:hidden@b/", "\u{1b}[31m");
         assert_eq!(error.line_text, "https://u:***@a/\\u{202e} \\x1b[31m https://v:***@b/");
+    }
+
+    #[test]
+    fn a_shown_line_holds_no_secret_and_its_caret_stands_right() {
+        let line = "https://a/ header=\"Cookie: sid=s3cret\" user=me:s3cret oops";
+        let shown = "https://a/ header=\"Cookie: ***\" user=me:*** oops";
+        assert_eq!(error(line, "oops").line_text, shown);
+        let caret = format!("    | {:>1$} write %20", "^^^^", shown.len());
+        assert_eq!(caret_line(line, "oops"), caret);
     }
 
     #[test]

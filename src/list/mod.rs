@@ -16,6 +16,7 @@ mod include;
 mod input;
 mod lines;
 mod path;
+mod secrets;
 mod setting;
 mod source;
 mod variables;

@@ -29,6 +29,8 @@ pub enum Term {
         bytes: Arc<[u8]>,
         /// Whether it is JSON: its type is then sent with it.
         is_json: bool,
+        /// Whether no other origin than the listed one may see it: it has the value of a variable in it.
+        stays: bool,
     },
     /// `user=USER:PASS`.
     User(Secret),
@@ -310,7 +312,8 @@ impl<'a> Given<'_, 'a> {
         if is_json {
             body::check_json(&bytes).map_err(|why| self.wrong(why))?;
         }
-        Ok(Term::Body { bytes, is_json })
+        let stays = self.has_variables && !self.value.starts_with('@');
+        Ok(Term::Body { bytes, is_json, stays })
     }
 
     fn user(&self) -> Result<Term, Fault<'a>> {

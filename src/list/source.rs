@@ -15,7 +15,7 @@ use super::http_url::{self, Urls};
 use super::input::Input;
 use super::setting::Setting;
 use super::walk::{Scope, Walker};
-use super::{Credits, Delivery, Entry, LeftOut, LeftOuts, Reading, Variables, again};
+use super::{Credits, Delivery, Entry, LeftOut, LeftOuts, Reading, Variables, again, secrets};
 
 /// Entries handed over at once: enough to make a message a small part of an entry's cost.
 const BATCH: usize = 64;
@@ -245,17 +245,13 @@ where
     /// An error of the list has come too late to refuse the run: it is a failed record, and the exit is 2 at the end.
     fn fault(&mut self, at: At<'_>, fault: &Fault<'_>) -> Result<(), Closed> {
         self.faults += 1;
+        let (text, reason) = secrets::told(fault);
         match &mut self.begun {
-            None => self.rejected(at, fault.line.trim().into(), fault.reason()),
-            Some(begun) if begun.entry.location.line == at.line => {
-                begun.faults.push(fault.reason());
-                Ok(())
-            }
-            Some(begun) => {
-                begun.faults.push(format!("line {}: {}", at.line, fault.reason()));
-                Ok(())
-            }
+            None => return self.rejected(at, text.into(), reason),
+            Some(begun) if begun.entry.location.line == at.line => begun.faults.push(reason),
+            Some(begun) => begun.faults.push(format!("line {}: {reason}", at.line)),
         }
+        Ok(())
     }
 
     fn warn(&mut self, words: String) {

@@ -52,6 +52,7 @@ struct Draft {
     has_own_type: bool,
     user: Option<Secret>,
     body: Option<(Arc<[u8]>, bool)>,
+    body_stays: bool,
     compressed: bool,
     insecure: bool,
     resolve: Vec<Resolve>,
@@ -75,6 +76,7 @@ impl Draft {
             has_own_type: false,
             user: None,
             body: None,
+            body_stays: false,
             compressed: false,
             insecure: false,
             resolve: Vec::new(),
@@ -117,7 +119,10 @@ impl Draft {
     fn apply(&mut self, term: &Term) {
         match term {
             Term::Method(method) => self.method = Some(method.clone()),
-            Term::Body { bytes, is_json } => self.body = Some((Arc::clone(bytes), *is_json)),
+            Term::Body { bytes, is_json, stays } => {
+                self.body = Some((Arc::clone(bytes), *is_json));
+                self.body_stays = *stays;
+            }
             Term::MaxTime(limit) => self.limits.max_time = *limit,
             Term::ConnectTimeout(limit) => self.limits.connect_timeout = *limit,
             Term::Retry(retries) => self.retries = *retries,
@@ -173,6 +178,7 @@ impl Draft {
         }
         if let Some(body) = &request.body {
             self.body = Some((body.as_slice().into(), false));
+            self.body_stays = false;
         }
         self.compressed |= request.compressed;
         self.insecure |= config.connection.insecure;
@@ -237,6 +243,7 @@ impl Draft {
             shared: Shared {
                 headers,
                 body: self.body.map(|(bytes, _)| bytes),
+                body_stays: self.body_stays,
                 compressed: self.compressed,
                 insecure: self.insecure,
                 resolve,

@@ -37,6 +37,7 @@ pub(crate) fn request_with(urlnum: u64, host: &str, change: impl FnOnce(&mut Req
         shared: Arc::new(Shared {
             headers: Arc::from([]),
             body: None,
+            body_stays: false,
             compressed: false,
             insecure: false,
             resolve: Arc::from([]),
