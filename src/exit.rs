@@ -86,7 +86,7 @@ pub const TABLE: &str = "\
   1  a URL failed
   2  usage or list error, a report that cannot be begun: nothing was fetched (but for what standard input had brought before its error)
   3  nothing to fetch: the list or input is empty or all left out (with --allow-empty: 0; an empty shard of a list that is not: 0)
-  4  every URL passed, a gate on the run failed
+  4  every URL passed, a gate on the run failed; of diff: a regression
   5  a report or body could not be written to its end
 101  a bug
 124  --deadline struck

@@ -11,6 +11,7 @@ mod cost;
 mod curl;
 mod decode;
 mod demo;
+mod diff;
 mod examples;
 mod faults;
 mod engine;

@@ -38,7 +38,7 @@ const USAGE: &str = "\
 greenfetch [OPTIONS] [URL|FILE|-]...
        greenfetch demo [OPTIONS] | --many [N] | --block | --serve [ADDR]
        greenfetch report RESULTS... --report KIND=FILE
-       greenfetch help [exit-codes|grammar|schema]";
+       greenfetch diff OLD NEW | help [exit-codes|grammar|schema]";
 
 const TEMPLATE: &str = "{about-with-newline}\n{usage-heading} {usage}\n\n{all-args}{after-help}";
 
@@ -49,8 +49,8 @@ Operands, in any number:
   An operand that begins with scheme:// is a URL, - is standard input, anything
   else is a list file: a URL a line, with settings and checks behind it or
   indented below (greenfetch help grammar). Without an operand, standard input is
-  read if it is no terminal. demo, report and help are commands only as the first
-  operand (diff is reserved for one); a file of that name is ./demo.
+  read if it is no terminal. demo, report, diff and help are commands only as the
+  first operand; a file of that name is ./demo.
 
 What demo has beside a run, each without options of one:
   --many [N] parks so many URLs at once (10000) and says what they take, --block
@@ -60,6 +60,16 @@ What demo has beside a run, each without options of one:
 What report does: it reads json or jsonl reports, or the lines of --json, and
   writes what --report, --failed, --timeline and --json ask for; several runs or
   shards are put together.
+
+What diff does: it reads the results of two runs as report does and prints a line
+  for each URL that is not as it was, --json one document; entries are found by
+  URL, method and name wherever they stand. Exit 4 is a regression: a URL that
+  passed fails (and is not soft), took 1.75 times as long and 50 ms more, beyond
+  what all have in common and clearly further than others strayed, or all took
+  twice as long. With fewer than eight URLs it is twice and 100 ms. Times are
+  those of URLs that passed at the first try, without connecting where only one of
+  both had to. A change of status, size, hash or final URL is told, and no
+  regression.
 
 Values:
   D, a duration, is 5, 0.5, 5s, 300ms or 2m. SIZE is 512, 64KiB or 10MB. 0 is no

@@ -12,9 +12,9 @@ use super::args::{Args, help_text};
 use super::compare;
 use super::operands::{operands, shown_path};
 use super::resolve::resolve;
+use super::results::{diff, report};
 use super::value::shown;
 use super::{Command, DemoCommand, Environment, HelpTopic, UsageError, complaint};
-use crate::config::{Config, Operand};
 
 /// Where `demo --serve` listens: at a port that the system chooses.
 const SERVE_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -51,9 +51,7 @@ fn command(args: Args, matches: &ArgMatches, env: &Environment) -> Result<Comman
         "demo" => demo(args, matches, env).map(Command::Demo),
         "help" => help(&args.operands[1..]),
         "report" => report(args, matches, env).map(|config| Command::Report(Box::new(config))),
-        "diff" => Err(UsageError(format!(
-            "the command {first} is not in this version; a file of that name is ./{first}"
-        ))),
+        "diff" => diff(args, matches, env).map(|config| Command::Diff(Box::new(config))),
         _ => {
             let operands = operands(&args.operands, args.output.json, env)?;
             let wanted = compare::wanted(&args, matches)?;
@@ -64,39 +62,6 @@ fn command(args: Args, matches: &ArgMatches, env: &Environment) -> Result<Comman
             }
         }
     }
-}
-
-/// Options that say where results are told; all others are about a run.
-const OF_REPORT: [&str; 9] =
-    ["report", "failed", "timeline", "ascii", "json", "quiet", "verbose", "color", "no_progress_meter"];
-
-/// `report RESULTS…`: what to write of runs that are over.
-fn report(mut args: Args, matches: &ArgMatches, env: &Environment) -> Result<Config, UsageError> {
-    let command = Args::command();
-    let foreign = |arg: &&clap::Arg| {
-        let id = arg.get_id().as_str();
-        matches.value_source(id) == Some(ValueSource::CommandLine) && !OF_REPORT.contains(&id)
-    };
-    if let Some(arg) = command.get_opts().filter(|arg| !arg.is_hide_set()).find(foreign) {
-        let name = format!("--{}", arg.get_long().unwrap_or_default());
-        return Err(UsageError::option(&name, "belongs to a run; report only tells of runs that are over"));
-    }
-    let results = args.operands.split_off(1);
-    if results.is_empty() {
-        return Err(UsageError(
-            "report: name the results to read: json or jsonl reports, or the lines of --json".to_owned(),
-        ));
-    }
-    let operand = |typed: OsString| if typed == "-" { Operand::Stdin } else { Operand::File(typed.into()) };
-    let config = resolve(args, results.into_iter().map(operand).collect(), env)?;
-    let output = &config.output;
-    if output.reports.is_empty() && output.timelines.is_empty() && output.failed.is_none() && !output.json {
-        return Err(UsageError(
-            "report: say what to write: --report KIND=FILE, --timeline FILE, --failed FILE or --json"
-                .to_owned(),
-        ));
-    }
-    Ok(config)
 }
 
 fn demo(args: Args, matches: &ArgMatches, env: &Environment) -> Result<DemoCommand, UsageError> {
@@ -195,6 +160,7 @@ mod tests {
 
     use super::super::testing::{complaint, config, typed};
     use super::*;
+    use crate::config::Operand;
 
     #[test]
     fn a_command_is_one_only_as_the_first_operand() {
@@ -209,9 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn reserved_words_say_so() {
-        let expected = "greenfetch: the command diff is not in this version; a file of that name is ./diff";
-        assert_eq!(complaint(&["diff", "x"]), expected);
+    fn there_is_help_about_a_few_things() {
         assert!(matches!(typed(&["help", "schema"]), Ok(Command::Help(HelpTopic::Schema))));
         assert!(complaint(&["help", "\x1b[2J"]).contains("'\\x1b[2J'"));
         assert!(complaint(&["help", "exit-codes", "x"]).contains("one topic"));

@@ -15,6 +15,7 @@ mod proxy;
 mod report;
 mod request;
 mod resolve;
+mod results;
 mod retry;
 mod slo;
 #[cfg(test)]
@@ -41,6 +42,8 @@ pub enum Command {
     Compare(Box<Comparison>),
     /// `report …`: tell of runs that are over; the operands are their results.
     Report(Box<Config>),
+    /// `diff OLD NEW`: what became of each URL from one run that is over to another; the operands are the two.
+    Diff(Box<Config>),
     /// `demo …`: the same on a loopback origin of our own.
     Demo(DemoCommand),
     /// `help TOPIC`.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 /// `1.20 s`, and more digits below a tenth: `0.012 s`, `0.0012 s`.
-pub(super) fn seconds(duration: Duration) -> String {
+pub fn seconds(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     let digits = match duration.as_micros() {
         0 | 99_500.. => 2,

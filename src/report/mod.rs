@@ -47,7 +47,7 @@ mod text;
 pub mod timeline;
 mod trace;
 
-pub use figures::bytes;
+pub use figures::{bytes, seconds};
 pub use file::{InPlace, as_it_is};
 pub use guard::Guarded;
 pub use json::json_line;

@@ -55,7 +55,8 @@ pub fn report(
     Ok(status)
 }
 
-fn print(stdout: &mut dyn Write, text: &[u8]) -> ExitStatus {
+/// Writes to standard output as the last thing to do.
+pub(super) fn print(stdout: &mut dyn Write, text: &[u8]) -> ExitStatus {
     match stdout.write_all(text).and_then(|()| stdout.flush()) {
         Ok(()) => ExitStatus::Pass,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitStatus::Signal(SIGPIPE),

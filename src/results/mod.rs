@@ -1,11 +1,16 @@
-//! Runs that are over: their results read again, put together, and told once more.
+//! Runs that are over: their results read again, put together and told once more, or held against each other.
 //!
 //! Knows records and where they come from. Refuses to fetch: nothing here has a socket.
 
 mod again;
+mod diff;
+mod differences;
+mod document;
+mod pairs;
 mod reading;
 
 pub use again::report;
+pub use diff::diff;
 
 use crate::record::{Record, RunRecord, SummaryRecord};
 
