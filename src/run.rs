@@ -207,6 +207,10 @@ pub fn main(argv: impl Iterator<Item = OsString>) -> ExitStatus {
             results::report(&config, streams, &report::as_it_is, Instant::now())
                 .map_err(|why| format!("greenfetch: report: {why}"))
         }
+        Ok(Command::WhatIf(jobs, from)) => {
+            results::what_if(&from, &jobs, streams(&environment), Instant::now())
+                .map_err(|why| format!("greenfetch: --what-if: {why}"))
+        }
         Ok(Command::Diff(config)) => {
             let streams = for_ci(&config, streams(&environment));
             results::diff(&config, streams).map_err(|why| format!("greenfetch: diff: {why}"))

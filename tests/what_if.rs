@@ -55,3 +55,43 @@ fn numbers_of_jobs_are_whole_and_at_least_one() {
         assert!(finished.stderr.contains("--what-if") && finished.stderr.contains(why), "{}", finished.story);
     }
 }
+
+#[test]
+fn a_run_that_is_over_is_replayed_with_the_limits_it_had() {
+    let origin = slow();
+    let dir = tempfile::tempdir().unwrap();
+    let results = dir.path().join("results.jsonl");
+    let report = format!("jsonl={}", results.display());
+    let args = ["--mode", "threads", "-j", "2", "--per-host", "2", "--report", &report, "--what-if", "1,2,8"];
+    let run = Greenfetch::new().args(args).list((0..4).map(|_| origin.url("/slow"))).spawn().finish();
+    assert_eq!(run.status, Some(0), "{}", run.story);
+    let (_, told) = run.stderr.split_once("what if").expect("an answer");
+
+    let from = |text: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("results");
+        std::fs::write(&file, text).unwrap();
+        let args = ["--what-if", "1,2,8", "--from", file.to_str().unwrap()];
+        Greenfetch::new().with_summary().args(args).spawn().finish()
+    };
+    let recorded = std::fs::read_to_string(&results).unwrap();
+    let replayed = from(&recorded);
+    let expected = (Some(0), format!("what if{told}"), "");
+    assert_eq!((replayed.status, replayed.stdout, &*replayed.stderr), expected, "{}", replayed.story);
+
+    let bound = recorded.replace("\"cpu\":", "\"cpu\":9");
+    let bound = from(&bound);
+    assert_eq!((bound.status, &*bound.stdout), (Some(2), ""), "{}", bound.story);
+    assert!(bound.stderr.contains("bound by the processor"), "{}", bound.story);
+
+    let bare: String = recorded.lines().filter(|line| line.contains("\"result\"")).collect();
+    let bare = from(&bare);
+    assert_eq!(bare.status, Some(2), "{}", bare.story);
+    assert!(bare.stderr.contains("do not say how many jobs"), "{}", bare.story);
+
+    let (cut, _) = recorded.split_once("{\"type\":\"summary\"").unwrap();
+    let cut = from(cut);
+    assert_eq!(cut.status, Some(0), "{}", cut.story);
+    assert!(cut.stderr.contains("the run was cut"), "{}", cut.story);
+    assert!(cut.stdout.contains("whether the processor was the bound is not known"), "{}", cut.story);
+}

@@ -347,6 +347,11 @@ pub(super) struct RunArgs {
     /// bound by the processor.
     #[arg(long, hide_short_help = true, value_name = "JOBS,...", value_parser = Typed(value::parse_what_if))]
     pub(super) what_if: Option<WhatIf>,
+    /// For --what-if: a run that is over, none is made
+    ///
+    /// RESULTS is a json or jsonl report; - is standard input. The limits per host and the pace are those of that run.
+    #[arg(long, hide_short_help = true, requires = "what_if", value_name = "RESULTS")]
+    pub(super) from: Option<PathBuf>,
     /// Relative lines of the list count from here
     ///
     /// As @base in a list, which takes its place.

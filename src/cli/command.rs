@@ -12,7 +12,7 @@ use super::args::{Args, help_text};
 use super::compare;
 use super::operands::{operands, shown_path};
 use super::resolve::resolve;
-use super::results::{diff, report};
+use super::results::{diff, report, what_if};
 use super::value::shown;
 use super::{Command, DemoCommand, Environment, HelpTopic, UsageError, complaint};
 
@@ -45,7 +45,10 @@ pub fn parse(argv: impl Iterator<Item = OsString>, env: &Environment) -> Result<
     }
 }
 
-fn command(args: Args, matches: &ArgMatches, env: &Environment) -> Result<Command, UsageError> {
+fn command(mut args: Args, matches: &ArgMatches, env: &Environment) -> Result<Command, UsageError> {
+    if let Some(from) = args.run.from.take() {
+        return what_if(args, from, matches);
+    }
     let first = args.operands.first().and_then(|first| first.to_str()).unwrap_or_default();
     match first {
         "demo" => demo(args, matches, env).map(Command::Demo),

@@ -27,7 +27,7 @@ mod value;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 
-use crate::config::{Comparison, Config};
+use crate::config::{Comparison, Config, Operand};
 
 pub use args::help_text;
 pub use ci::is_github;
@@ -42,6 +42,8 @@ pub enum Command {
     Compare(Box<Comparison>),
     /// `report …`: tell of runs that are over; the operands are their results.
     Report(Box<Config>),
+    /// `--what-if JOBS,… --from RESULTS`: the numbers of jobs, and the run that is replayed.
+    WhatIf(Vec<u32>, Operand),
     /// `diff OLD NEW`: what became of each URL from one run that is over to another; the operands are the two.
     Diff(Box<Config>),
     /// `demo …`: the same on a loopback origin of our own.

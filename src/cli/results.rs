@@ -1,15 +1,17 @@
-//! The commands that read results: `report RESULTS…` and `diff OLD NEW`.
+//! What reads results in place of a run: `report RESULTS…`, `diff OLD NEW` and `--what-if JOBS --from RESULTS`.
 //!
 //! Knows which options mean something where nothing is fetched. Refuses to read a result.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory};
 
 use super::args::Args;
+use super::operands::shown_path;
 use super::resolve::resolve;
-use super::{Environment, UsageError};
+use super::{Command, Environment, UsageError};
 use crate::config::{Config, Operand};
 
 /// Options that say where results are told; all others are about a run.
@@ -56,9 +58,23 @@ pub(super) fn diff(mut args: Args, matches: &ArgMatches, env: &Environment) -> R
     }
 }
 
+/// `--what-if JOBS --from RESULTS`: what to replay.
+pub(super) fn what_if(args: Args, from: PathBuf, matches: &ArgMatches) -> Result<Command, UsageError> {
+    refuse_foreign(matches, &["what_if", "from"], "means nothing with --from, which makes no run")?;
+    if let Some(operand) = args.operands.first() {
+        let operand = shown_path(operand);
+        return Err(UsageError::option("--from", format_args!("makes no run; leave '{operand}' out")));
+    }
+    let jobs = args.run.what_if.map(|what_if| what_if.0).unwrap_or_default();
+    Ok(Command::WhatIf(jobs, result(from.into())))
+}
+
 fn results(typed: Vec<OsString>) -> Vec<Operand> {
-    let operand = |typed: OsString| if typed == "-" { Operand::Stdin } else { Operand::File(typed.into()) };
-    typed.into_iter().map(operand).collect()
+    typed.into_iter().map(result).collect()
+}
+
+fn result(typed: OsString) -> Operand {
+    if typed == "-" { Operand::Stdin } else { Operand::File(typed.into()) }
 }
 
 /// An option that could not be heeded would only seem to do something.
@@ -79,7 +95,6 @@ fn refuse_foreign(matches: &ArgMatches, ours: &[&str], why: &str) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
-    use super::super::Command;
     use super::super::testing::{complaint, typed};
     use super::*;
 
@@ -93,6 +108,19 @@ mod tests {
             assert!(complaint(words).contains("diff: name two results, OLD and NEW"));
         }
         assert!(complaint(&["diff", "-", "-"]).contains("only once"));
+    }
+
+    #[test]
+    fn a_run_that_is_over_is_replayed_and_no_other_is_made() {
+        let words = ["--what-if", "5,1", "--from", "r.jsonl"];
+        assert!(
+            matches!(typed(&words), Ok(Command::WhatIf(jobs, from)) if jobs == [1, 5] && from == Operand::File("r.jsonl".into()))
+        );
+        let what_if = |more: &str| complaint(&["--what-if", "5,1", "--from", "r", more]);
+        assert!(what_if("http://a/").contains("--from: makes no run; leave 'http://a/' out"));
+        assert!(what_if("demo").contains("leave 'demo' out"));
+        assert!(what_if("--json").contains("--json: means nothing with --from"));
+        assert!(complaint(&["--from", "r"]).contains("--what-if"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Runs that are over: their results read again, put together and told once more, or held against each other.
+//! Runs that are over: their results read again, put together and told once more, held against each other, or replayed.
 //!
 //! Knows records and where they come from. Refuses to fetch: nothing here has a socket.
 
@@ -8,9 +8,11 @@ mod differences;
 mod document;
 mod pairs;
 mod reading;
+mod replay;
 
 pub use again::report;
 pub use diff::diff;
+pub use replay::what_if;
 
 use crate::record::{Record, RunRecord, SummaryRecord};
 
