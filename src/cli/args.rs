@@ -416,7 +416,7 @@ pub(super) struct OutputArgs {
     /// A report into a file as well, in any number
     ///
     /// KIND is json (one document: run, results, summary), jsonl (the same as lines), junit (for CI), md (failures,
-    /// then the table), html (one file, no network) or prom (for node_exporter's textfile collector). FILE is written beside itself
+    /// then the table), html (one file, no network, with the timeline) or prom (for node_exporter's textfile collector). FILE is written beside itself
     /// and renamed at the end, so that it is whole or not there; what is no regular file, such as /dev/stdout, is
     /// written in place. That it can be written is tried first: exit 2; one that cannot be finished is exit 5. A run
     /// that is cut short by Ctrl-C, --deadline or --fail-fast is reported too.

@@ -12,7 +12,7 @@ use super::json::json_line;
 use super::records::Document;
 use super::rows::{Row, Whole};
 use super::sinks::reason;
-use super::timeline::Drawings;
+use super::timeline::{Drawings, Lane};
 use super::{failed, html, junit, markdown, prometheus};
 use crate::config::{Output, ReportKind};
 use crate::record::{Record, RunRecord, SummaryRecord};
@@ -24,6 +24,8 @@ pub(super) struct Files {
     reports: Vec<Report>,
     /// What those keep that are written at the end; `None` when none is.
     rows: Option<Vec<Row>>,
+    /// What a picture in one of them shows.
+    lane: Lane,
     /// The page of a step of GitHub's: appended to at the end, and never worth more than a warning.
     step_summary: Option<PathBuf>,
     complaints: Vec<String>,
@@ -57,7 +59,8 @@ impl Files {
         let step_summary = asked.github.as_ref().and_then(|github| github.summary.clone());
         let rows = step_summary.as_ref().map(|_| Vec::new());
         let (complaints, warnings) = (Vec::new(), Vec::new());
-        let mut files = Files { run, reports: Vec::new(), rows, step_summary, complaints, warnings };
+        let (reports, lane) = (Vec::new(), Lane::new(""));
+        let mut files = Files { run, reports, rows, lane, step_summary, complaints, warnings };
         for asked in &asked.reports {
             let name = format!("--report {}={}", asked.kind.as_str(), escape(&asked.path.to_string_lossy()));
             files.add(name, &asked.path, Writer::new(asked.kind), in_place)?;
@@ -110,6 +113,7 @@ impl Files {
         self.each(|report, _| report.result(record, again));
         if let Some(rows) = &mut self.rows {
             rows.push(Row::of(record));
+            self.lane.add(record);
         }
     }
 
@@ -122,13 +126,17 @@ impl Files {
     pub(super) fn end(&mut self, summary: Option<&SummaryRecord>) {
         let mut rows = self.rows.take().unwrap_or_default();
         rows.sort_by_key(|row| row.urlnum);
+        let lane = std::mem::take(&mut self.lane);
         if let (Some(path), Some(summary)) = (self.step_summary.take(), summary) {
-            let whole = Whole { run: &self.run, rows: &rows, summary };
+            let whole = Whole { run: &self.run, rows: &rows, summary, lane: &lane };
             if let Err(error) = append_page(whole, &path) {
                 self.warnings.push(format!("the step summary cannot be written: {}", reason(&error)));
             }
         }
-        self.each(|report, run| report.end(run, &rows, summary));
+        self.each(|report, run| {
+            let whole = summary.map(|summary| Whole { run, rows: &rows, summary, lane: &lane });
+            report.end(whole)
+        });
         for Report { name, file, .. } in std::mem::take(&mut self.reports) {
             if let Err(error) = file.finish() {
                 self.complaints.push(complaint(&name, &error));
@@ -201,11 +209,12 @@ impl Report {
         }
     }
 
-    fn end(&mut self, run: &RunRecord, rows: &[Row], summary: Option<&SummaryRecord>) -> io::Result<()> {
-        match (&self.writer, summary) {
-            (Writer::Json(document), Some(summary)) => document.end(summary, &mut self.file),
-            (Writer::Jsonl, Some(summary)) => self.file.write_all(&json_line(summary)),
-            (Writer::Whole(write), Some(summary)) => write(Whole { run, rows, summary }, &mut self.file),
+    /// `None` when the run was cut.
+    fn end(&mut self, whole: Option<Whole<'_>>) -> io::Result<()> {
+        match (&self.writer, whole) {
+            (Writer::Json(document), Some(whole)) => document.end(whole.summary, &mut self.file),
+            (Writer::Jsonl, Some(whole)) => self.file.write_all(&json_line(whole.summary)),
+            (Writer::Whole(write), Some(whole)) => write(whole, &mut self.file),
             (Writer::Jsonl | Writer::Failed, None) | (Writer::Failed, Some(_)) => Ok(()),
             (Writer::Json(_) | Writer::Whole(_), None) => Err(io::Error::other("the run had no end")),
         }

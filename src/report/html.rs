@@ -1,4 +1,4 @@
-//! One HTML file that needs nothing else: the table of a run, failures first.
+//! One HTML file that needs nothing else: a picture of a run's time, and its table, failures first.
 //!
 //! Knows HTML, and that a browser is to run nothing but the script of this very file. Refuses to show more rows than one
 //! opens: what passed beyond some thousands is counted.
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::figures::{bytes, count, seconds};
 use super::rows::{Row, Whole, worst_first};
+use super::timeline;
 use crate::outcome::Kind;
 use crate::sanitize::escape;
 
@@ -20,7 +21,9 @@ const MOST_SAD: usize = 20_000;
 const STYLE: &str = include_str!("html.css");
 const SCRIPT: &str = include_str!("html.js");
 /// SHA-256 of [`STYLE`], as a Content-Security-Policy names it (CSP 3 §8.3); a test says what it has to be.
-const STYLE_HASH: &str = "GTrW42vG2bHqj3Xl7BjfDULYrH1hSa3EBYJQbS4bbbM=";
+const STYLE_HASH: &str = "bz9EzDkmn78fh52Hbs2B0U21HvBUXAptcvQJHeKh5mc=";
+/// Of the picture's own style.
+const PICTURE_HASH: &str = "lInMEoixrqw66SOA5w8fkBH2SlUuTKRoJjTNno98iu0=";
 /// Of [`SCRIPT`].
 const SCRIPT_HASH: &str = "l1marAGzh5kpC/N4UrjgUcU0y14W5wZX3zLld16bC5A=";
 
@@ -32,6 +35,7 @@ const COLUMNS: [(&str, bool); 6] =
 pub(super) fn write(whole: Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
     begin(&title(whole), out)?;
     heading(whole, out)?;
+    picture(whole, out)?;
     let sorted = worst_first(whole.rows);
     let n_sad = sorted.partition_point(|row| row.kind != Kind::Pass);
     let (sad, passed) = sorted.split_at(n_sad);
@@ -61,8 +65,8 @@ fn begin(title: &str, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; \
-         script-src 'sha256-{SCRIPT_HASH}'; base-uri 'none'; form-action 'none'\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{STYLE_HASH}' \
+         'sha256-{PICTURE_HASH}';          script-src 'sha256-{SCRIPT_HASH}'; base-uri 'none'; form-action 'none'\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"referrer\" content=\"no-referrer\">\n\
          <title>{}</title>\n<style>{STYLE}</style></head><body>",
@@ -112,6 +116,17 @@ fn heading(whole: Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
         summary.exit_status,
         text(&run.run_id),
         text(&run.version)
+    )
+}
+
+/// Open where there is nothing more urgent to see.
+fn picture(whole: Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let open = if whole.summary.failed + whole.summary.cancelled > 0 { "" } else { " open" };
+    writeln!(
+        out,
+        "<details{open}><summary>Timeline: {}</summary>\n{}</details>",
+        text(&timeline::heading(whole.lane)),
+        timeline::svg(std::slice::from_ref(whole.lane))
     )
 }
 
@@ -250,9 +265,12 @@ mod tests {
     #[test]
     fn the_policy_allows_this_style_and_this_script_alone() {
         assert_eq!((STYLE_HASH, SCRIPT_HASH), (hash(STYLE).as_str(), hash(SCRIPT).as_str()));
+        assert_eq!(PICTURE_HASH, hash(timeline::STYLE));
         let page = page(&Sample::rich());
-        assert_eq!((page.matches("<script").count(), page.matches("<style").count()), (1, 1));
-        assert!(page.contains("default-src 'none'"));
+        assert_eq!((page.matches("<script").count(), page.matches("<style").count()), (1, 2));
+        assert!(page.contains("default-src 'none'") && page.contains(timeline::STYLE));
+        // A look of the picture is an element of this very page.
+        let page = page.replace("url(#", "");
         for outside in ["src=", "href=", "url(", "@import", " style=", " onclick"] {
             assert!(!page.contains(outside), "{outside}");
         }
@@ -272,6 +290,7 @@ mod tests {
         let page = page(&sample);
         assert!(page.len() < 2_000_000, "{}", page.len());
         assert_eq!(page.matches("<tr class=\"fail\">").count(), 3);
+        assert!(page.contains("all 100000 URLs: when each began"), "a picture that stays small");
         assert!(page.contains("Not shown: 97004 URLs that passed."), "{}", &page[..9_000]);
     }
 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::timeline::Lane;
 use crate::outcome::Kind;
 use crate::record::{AttemptRecord, Phases, Record, RunRecord, SummaryRecord, Word, seconds_since_1970};
 use crate::sanitize::shorten;
@@ -26,6 +27,8 @@ pub(super) struct Whole<'a> {
     pub(super) rows: &'a [Row],
     /// What it came to.
     pub(super) summary: &'a SummaryRecord,
+    /// When each was where.
+    pub(super) lane: &'a Lane,
 }
 
 /// One result: about 410 bytes and its texts, 16 kB at most. Texts are raw: whoever shows them escapes them.
@@ -171,6 +174,7 @@ pub(super) mod samples {
         pub(crate) run: RunRecord,
         pub(crate) rows: Vec<Row>,
         pub(crate) summary: SummaryRecord,
+        pub(crate) lane: Lane,
     }
 
     impl Sample {
@@ -178,7 +182,11 @@ pub(super) mod samples {
             let records: Vec<Record> =
                 outcomes.into_iter().map(|outcome| Record::from_outcome(&outcome, &run())).collect();
             let mut tally = Tally::default();
-            records.iter().for_each(|record| tally.add(record));
+            let mut lane = Lane::new("");
+            for record in &records {
+                tally.add(record);
+                lane.add(record);
+            }
             let rows: Vec<Row> = records.iter().map(Row::of).collect();
             let count = |kind| rows.iter().filter(|row| row.kind == kind).count() as u64;
             let summary = Summary {
@@ -197,7 +205,7 @@ pub(super) mod samples {
             let status = if summary.failed > 0 { ExitStatus::Failed } else { ExitStatus::Pass };
             let mut summary = SummaryRecord::new(&id, &summary, &mut tally, status);
             summary.most_in_flight = 3;
-            Sample { run: RunRecord { version: "0.0.0".into(), ..run_record }, rows, summary }
+            Sample { run: RunRecord { version: "0.0.0".into(), ..run_record }, rows, summary, lane }
         }
 
         /// One of everything.
@@ -246,7 +254,7 @@ pub(super) mod samples {
         }
 
         pub(crate) fn whole(&self) -> Whole<'_> {
-            Whole { run: &self.run, rows: &self.rows, summary: &self.summary }
+            Whole { run: &self.run, rows: &self.rows, summary: &self.summary, lane: &self.lane }
         }
     }
 }

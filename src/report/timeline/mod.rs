@@ -21,6 +21,13 @@ mod words;
 
 pub use drawings::{Drawings, Drawn};
 pub use lane::Lane;
+#[cfg(test)]
+pub(super) use paint::STYLE;
+
+/// What a picture of one run says in a line: `12 URLs in 1.20 s, 6.9 times faster than one after another`.
+pub(super) fn heading(lane: &Lane) -> String {
+    words::heading(lane)
+}
 
 /// The picture as SVG: one file without a network, the same bytes for the same records.
 pub fn svg(lanes: &[Lane]) -> String {

@@ -253,7 +253,7 @@ impl Drawing {
         let (style, patterns) = (paint::STYLE, paint::patterns());
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height:.0}\" width=\"100%\" \
-             style=\"max-width:1100px\" role=\"img\" aria-labelledby=\"timeline-title\">\n\
+             role=\"img\" aria-labelledby=\"timeline-title\">\n\
              <title id=\"timeline-title\">{title}</title>\n<style>{style}</style>\n<defs>{patterns}</defs>\n\
              <rect class=\"bg\" width=\"{WIDTH}\" height=\"{height:.0}\"/>\n{}</svg>\n",
             self.body
