@@ -117,6 +117,9 @@ pub struct Concurrency {
     pub per_host_given: bool,
     /// `--rate`: the least time between two starts; `None` = as fast as slots come free.
     pub start_interval: Option<Duration>,
+    /// `--processes`: those that make the attempts, 1 to 1024, the processors counted where it was 0. Defaults to 1, which
+    /// is this one.
+    pub processes: u32,
     /// `--mode`, `--sync`. Defaults to coroutines.
     pub mode: Mode,
 }
@@ -128,6 +131,7 @@ impl Default for Concurrency {
             per_host: Some(10),
             per_host_given: false,
             start_interval: None,
+            processes: 1,
             mode: Mode::Coroutines,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  process     main → run ──────────────────── cli → config
-//!  whole runs           compare   demo   results   dry_run   what_if
+//!  whole runs       prefork   compare   demo   results   dry_run   what_if
 //!  the loop                  engine ← signal
 //!  rooms        list → plan  │  schedule  │  runtime ← http  │  report
 //!  pure         record   stats   slo   curl   sanitize   quantity   credentials   exit
@@ -41,6 +41,7 @@ pub mod credentials;
 pub mod stats;
 
 pub mod compare;
+pub mod prefork;
 pub mod demo;
 pub mod dry_run;
 pub mod results;

@@ -188,6 +188,8 @@ pub struct Attempt {
     pub verdicts: Vec<Verdict>,
     /// `None` when the attempt passed.
     pub failure: Option<Failure>,
+    /// The process that made it ended under it: it may do better in another one, and nothing was seen of it.
+    pub is_lost: bool,
 }
 
 impl Attempt {
@@ -200,6 +202,7 @@ impl Attempt {
             response: Response::default(),
             verdicts: Vec::new(),
             failure: None,
+            is_lost: false,
         }
     }
 

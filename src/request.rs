@@ -52,6 +52,11 @@ impl Secret {
         Secret { stays: true, ..self }
     }
 
+    /// Whether no other origin than the listed one may see it.
+    pub fn stays(&self) -> bool {
+        self.stays
+    }
+
     /// The text itself, for the wire alone.
     pub fn expose(&self) -> &str {
         &self.text

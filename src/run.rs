@@ -11,15 +11,16 @@ use std::time::{Duration, Instant};
 
 use crate::cli::{self, Command, DemoCommand, Environment, HelpTopic};
 use crate::compare;
-use crate::config::{Config, Operand, Verbosity};
+use crate::config::{Concurrency, Config, Operand, Verbosity};
 use crate::demo;
 use crate::dry_run;
 use crate::engine::{Engine, Message, Orders, Parts};
 use crate::event::{RunInfo, Stop};
 use crate::exit::{ExitStatus, SIGPIPE, TABLE, exit_status};
-use crate::http::Client;
+use crate::http::{Client, Fetch};
 use crate::list::{self, Credits, Delivery, Reading, Variables};
 use crate::plan::{Listed, Planner};
+use crate::prefork::{self, Processes};
 use crate::record;
 use crate::report::{self, About, Guarded, Streams};
 use crate::results;
@@ -57,16 +58,13 @@ pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
         return dry_run::print(list, config, &masks, streams).map_err(no_thread);
     }
     let mut planner = Planner::new(config).hiding(Arc::clone(&masks));
-    let mut concurrency = config.concurrency.clone();
-    let (jobs, lowered) = limits::jobs_allowed(concurrency.mode, concurrency.jobs, descriptors_each(config));
-    concurrency.jobs = jobs;
-
-    let runtime = Runtime::start(concurrency.mode, jobs).map_err(no_thread)?;
+    let (concurrency, lowered) = possible(config);
+    let runtime = start_runtime(&concurrency).map_err(no_thread)?;
     if config.output.measures {
         runtime.begin_census();
     }
     runtime.watch_worker().map_err(no_thread)?;
-    let client = Client::new(config, &runtime).map_err(Refused::because)?;
+    let (fetch, _processes) = fetch(config, &concurrency, &runtime).map_err(Refused::because)?;
     let info = RunInfo {
         run_id: record::run_id(),
         mode: concurrency.mode,
@@ -93,7 +91,7 @@ pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
     };
     let credits = Arc::new(Credits::new());
     let schedule = Schedule::new(&concurrency);
-    let parts = Engine::assemble(&runtime, Arc::new(client), schedule, Arc::clone(&credits), orders, info);
+    let parts = Engine::assemble(&runtime, fetch, schedule, Arc::clone(&credits), orders, info);
     let Parts { engine, sender, batches, queue, view } = parts;
 
     let warnings = [lowered, insecure_warning(config), secret_warning(&list, &planner)];
@@ -110,12 +108,47 @@ pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
     let batches = report::scrubbed(batches, masks);
     let (summary, told) = report::pump(batches, &mut sinks, |stop: Stop| sender.send(Message::Stop(stop)));
     if !config.run.what_if.is_empty() {
-        let seen =
-            Seen { began: started, jobs: concurrency.jobs, wall: summary.wall, cpu: Some(summary.cpu) };
+        // A processor each: what is asked is whether they were busy.
+        let cpu = Some(summary.cpu / concurrency.processes);
+        let seen = Seen { began: started, jobs: concurrency.jobs, wall: summary.wall, cpu };
         let answered = what_if::answer(&gatherer.take(), &concurrency, &config.run.what_if, seen);
         sinks.say(&answered.unwrap_or_else(|why| format!("greenfetch: --what-if: {why}")));
     }
     Ok(exit_status(&summary, told, config.run.allow_empty))
+}
+
+/// What the machine and the number of jobs leave of what was asked for, and a sentence where that is less.
+fn possible(config: &Config) -> (Concurrency, Option<String>) {
+    let mut concurrency = config.concurrency.clone();
+    let Concurrency { mode, jobs, processes, .. } = concurrency;
+    // More processes than jobs would have nothing to do.
+    concurrency.processes = processes.min(jobs);
+    let each = descriptors_each(config);
+    let (jobs, lowered) = match concurrency.processes {
+        1 => limits::jobs_allowed(mode, jobs, each),
+        processes => limits::jobs_allowed_over(processes, mode, jobs, each),
+    };
+    concurrency.jobs = jobs;
+    (concurrency, lowered)
+}
+
+fn start_runtime(concurrency: &Concurrency) -> io::Result<Runtime> {
+    let others = if concurrency.processes == 1 { 0 } else { concurrency.processes };
+    let tasks = others.saturating_mul(prefork::TASKS_PER_PROCESS);
+    Runtime::start(concurrency.mode, concurrency.jobs.saturating_add(tasks))
+}
+
+/// Who makes the attempts: this process, or others, which end when the second part is dropped.
+fn fetch(
+    config: &Config,
+    concurrency: &Concurrency,
+    runtime: &Runtime,
+) -> Result<(Arc<dyn Fetch>, Option<Processes>), String> {
+    if concurrency.processes == 1 {
+        return Ok((Arc::new(Client::new(config, runtime)?), None));
+    }
+    let (fetch, processes) = prefork::start(config, concurrency, runtime)?;
+    Ok((fetch, Some(processes)))
 }
 
 /// The same streams, which no longer wait for their readers once the run is to end. Where there is no descriptor for
@@ -186,6 +219,9 @@ fn secret_warning(list: &list::List, planner: &Planner) -> Option<String> {
 
 /// Does what the command line says, and says with which status the process ends.
 pub fn main(argv: impl Iterator<Item = OsString>) -> ExitStatus {
+    if std::env::var_os(prefork::CHILD_VARIABLE).is_some() {
+        return serve();
+    }
     let environment = Environment {
         variable: &|name| std::env::var_os(name),
         stdin_is_terminal: io::stdin().is_terminal(),
@@ -231,6 +267,14 @@ pub fn main(argv: impl Iterator<Item = OsString>) -> ExitStatus {
         let _ = writeln!(stderr, "{message}").and_then(|()| stderr.flush());
         ExitStatus::Usage
     })
+}
+
+/// One of the processes of another one's run.
+fn serve() -> ExitStatus {
+    let Err(why) = prefork::serve() else { return ExitStatus::Pass };
+    // Nothing is left to say it to when this fails.
+    let _ = writeln!(io::stderr(), "greenfetch: {why}");
+    ExitStatus::Usage
 }
 
 fn streams(environment: &Environment<'_>) -> Streams {

@@ -286,7 +286,7 @@ mod tests {
 
     fn limits(per_host: Option<u32>) -> Concurrency {
         let mode = Mode::Coroutines;
-        Concurrency { jobs: 1, per_host, per_host_given: false, start_interval: None, mode }
+        Concurrency { jobs: 1, per_host, per_host_given: false, start_interval: None, processes: 1, mode }
     }
 
     fn visits(times: &[u32], host: impl Fn(usize) -> &'static str) -> Vec<Visit> {

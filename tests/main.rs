@@ -29,6 +29,7 @@ mod name_server;
 mod names;
 mod odd;
 mod oracle;
+mod prefork;
 mod process;
 mod proxy;
 mod readme;

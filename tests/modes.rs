@@ -25,7 +25,8 @@ pub(crate) fn settled(mut record: Value) -> Value {
     record
 }
 
-fn differing_origin() -> Origin {
+/// An origin that answers in many ways.
+pub(crate) fn differing_origin() -> Origin {
     Origin::start()
         .script("/ok", Script::ok("hello"))
         .script("/large", Script::ok(vec![b'x'; 300_000]))

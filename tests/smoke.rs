@@ -91,7 +91,7 @@ const JSON: &str = r#"{"ok":true,"items":[{"id":3},{"id":7}]}"#;
 /// The list against a server: with each order and mode every verdict is right, and the exit is 1; what is right alone is
 /// exit 0.
 pub(crate) fn verdicts_are_right(url: impl Fn(&str) -> String) {
-    let run = |mode: &str, lines: &[Line]| {
+    let run = |mode: &str, processes: &str, lines: &[Line]| {
         let list = lines.iter().map(|(path, checks, _)| format!("{} {checks}", url(path)));
         let client = [
             "--cert".into(),
@@ -99,23 +99,29 @@ pub(crate) fn verdicts_are_right(url: impl Fn(&str) -> String) {
             "--key".into(),
             certificate("client").with_extension("key"),
         ];
-        let chain = Greenfetch::new().args(["--json", "--mode", mode]).args(client);
+        let chain = Greenfetch::new().args(["--json", "--mode", mode, "--processes", processes]).args(client);
         chain.cacert(certificate("ca")).list(list).spawn().finish()
     };
-    for (mode, is_reversed) in
-        [("coroutines", false), ("threads", true), ("sync", false), ("coroutines", true)]
-    {
+    for (mode, processes, is_reversed) in [
+        ("coroutines", "1", false),
+        ("threads", "1", true),
+        ("sync", "1", false),
+        ("coroutines", "1", true),
+        ("coroutines", "2", false),
+        ("threads", "2", true),
+    ] {
         let mut lines = lines();
         if is_reversed {
             lines.reverse();
         }
-        let finished = run(mode, &lines);
+        let finished = run(mode, processes, &lines);
         assert_eq!(finished.status, Some(1), "{}", finished.story);
-        let records = parse_records(&finished.stdout);
+        let mut records = parse_records(&finished.stdout);
+        records.sort_by_key(|record| record["urlnum"].as_u64());
         assert_eq!(records.len(), lines.len());
         records.iter().zip(&lines).for_each(|(record, line)| judge(record, line));
         lines.retain(|(_, _, wrong)| wrong.is_none());
-        let finished = run(mode, &lines);
+        let finished = run(mode, processes, &lines);
         assert_eq!(finished.status, Some(0), "{}", finished.story);
         assert_eq!(finished.stdout.lines().count(), lines.len());
     }

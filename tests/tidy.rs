@@ -39,6 +39,11 @@ const DOORS: &[Door] = &[
         instead: "use record::Record",
     },
     Door {
+        words: &["postcard::"],
+        places: &["prefork/wire/"],
+        instead: "write and parse messages by prefork::wire, which knows their form",
+    },
+    Door {
         words: &["serde_json_path::"],
         places: &["check/json.rs"],
         instead: "ask check::Check, which knows its path",
@@ -61,7 +66,16 @@ const DOORS: &[Door] = &[
     Door { words: &["signal_hook::"], places: &["signal.rs"], instead: "signals arrive as messages" },
     Door {
         words: &["Instant::now"],
-        places: &["engine/", "run.rs", "signal.rs", "http/", "runtime/", "demo/", "record/samples.rs"],
+        places: &[
+            "engine/",
+            "run.rs",
+            "signal.rs",
+            "http/",
+            "runtime/",
+            "demo/",
+            "prefork/",
+            "record/samples.rs",
+        ],
         instead: "take `now` as an argument, so that a table can test it",
     },
     Door { words: &["SystemTime::now"], places: &["record.rs"], instead: "use record::wall_now" },
@@ -99,7 +113,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Those that bring rooms together; nobody below names them.
-const ABOVE: [&str; 6] = ["engine", "run", "compare", "demo", "dry_run", "signal"];
+const ABOVE: [&str; 7] = ["engine", "run", "prefork", "compare", "demo", "dry_run", "signal"];
 
 /// What is plain data or computes on it, and so names no room at all.
 const BELOW: [&str; 15] = [

@@ -179,6 +179,11 @@ impl Check {
         (&self.key, self.op)
     }
 
+    /// What it is compared with, as it was written: with key and operator, what [`parse`] makes the same check of.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
     /// The check as a list writes it, the value in quotes where it has to be: reading it gives the same check.
     pub fn as_written(&self) -> String {
         let Some(op) = self.op else { return self.key.to_string() };

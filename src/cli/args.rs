@@ -138,6 +138,15 @@ pub(super) struct ConcurrencyArgs {
     /// One URL after another: --mode sync
     #[arg(long)]
     pub(super) sync: bool,
+    /// Processes that fetch, 0 = as many as processors [default: 1]
+    ///
+    /// One worker thread uses one processor, which is enough until bodies are decoded, hashed and searched at the speed
+    /// of a disk. Each of N processes has its own worker; the list, every limit and all output stay in this one, so that
+    /// -j, --per-host, --rate and --retry hold for all of them together. What a process had in hand when it was killed
+    /// is one internal failure for each URL, and --retry asks for it again.
+    #[arg(long, value_name = "N", hide_short_help = true, allow_negative_numbers = true)]
+    #[arg(value_parser = Typed(value::parse_processes))]
+    pub(super) processes: Option<u32>,
     /// The list in each mode, with the speed-up
     ///
     /// A table takes the place of the URL lines, with --json one document: time, CPU, threads and memory of each mode,

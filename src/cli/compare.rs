@@ -28,7 +28,8 @@ const OURS: [&str; 10] =
     ["compare", "runs", "jobs", "json", "quiet", "color", "ci", "no_progress_meter", "timeline", "ascii"];
 
 /// Options elsewhere that contradict it.
-const REFUSED: [(&str, &str); 2] = [
+const REFUSED: [(&str, &str); 3] = [
+    ("processes", "measures what one process does in each mode, and sync has no use for more"),
     ("mode", "one mode is no comparison; name the modes with --compare=MODES"),
     ("sync", "one mode is no comparison; name the modes with --compare=MODES"),
 ];

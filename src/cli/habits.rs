@@ -112,8 +112,6 @@ const HABITS: &[Habit] = &[
     // The run.
     habit(&["-K", "--config", "--conf-path", "--disable", "--no-config", "--no-conf"],
         "there is no configuration file: all that counts is on the command line"),
-    habit(&["--processes"],
-        "not in this version; --compare runs the same list in every mode"),
 ];
 
 #[cfg(test)]

@@ -32,7 +32,20 @@ pub(super) fn resolve(args: Args, operands: Vec<Operand>, env: &Environment) -> 
         output: output(&args.output, args.hidden.silent, env)?,
     };
     until_pass::check(&config)?;
+    refuse_what_is_read_once(&config)?;
     Ok(config)
+}
+
+/// What a shell's `<(…)` names is there for one reader.
+fn refuse_what_is_read_once(config: &Config) -> Result<(), UsageError> {
+    let Connection { cacert, cert, key, .. } = &config.connection;
+    for (option, path) in [("--cacert", cacert), ("--cert", cert), ("--key", key)] {
+        if path.as_ref().is_some_and(|path| !path.is_file()) && config.concurrency.processes > 1 {
+            let why = "is read by each of --processes, so it has to be a regular file";
+            return Err(UsageError::option(option, why));
+        }
+    }
+    Ok(())
 }
 
 fn concurrency(typed: &ConcurrencyArgs) -> Result<Concurrency, UsageError> {
@@ -43,8 +56,24 @@ fn concurrency(typed: &ConcurrencyArgs) -> Result<Concurrency, UsageError> {
         per_host: typed.per_host.map_or(defaults.per_host, |Limit(limit)| limit),
         per_host_given: typed.per_host.is_some(),
         start_interval: typed.rate.map_or(defaults.start_interval, |Limit(limit)| limit),
+        processes: processes(typed, mode)?,
         mode,
     })
+}
+
+/// How many processors this process may use is said by the system.
+fn processes(typed: &ConcurrencyArgs, mode: Mode) -> Result<u32, UsageError> {
+    match typed.processes {
+        None | Some(1) => Ok(1),
+        Some(processes) if mode == Mode::Sync => Err(UsageError(format!(
+            "sync is one URL after another, --processes {processes} is not: leave one out"
+        ))),
+        Some(0) => {
+            let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            Ok(u32::try_from(processors).unwrap_or(u32::MAX).min(1024))
+        }
+        Some(processes) => Ok(processes),
+    }
 }
 
 fn mode(typed: &ConcurrencyArgs) -> Result<Mode, UsageError> {

@@ -72,6 +72,12 @@ pub(super) fn parse_jobs(text: &str) -> Result<u32, String> {
     }
 }
 
+/// `--processes`: up to 1024; 0 is as many as there are processors.
+pub(super) fn parse_processes(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|processes| *processes <= 1024);
+    number.ok_or_else(|| format!("'{}' is no whole number from 0 to 1024", shown(text)))
+}
+
 /// A list of numbers of jobs is longer than a screen beyond this.
 const MOST_QUESTIONS: usize = 50;
 

@@ -18,7 +18,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use task::Finished;
+pub use task::{Finished, survive};
 pub use telling::{Batches, Queue};
 pub use view::View;
 
@@ -149,6 +149,7 @@ impl Engine {
         let for_room = sender.clone();
         let (teller, batches, queue) = telling::channel(move || for_room.send(Message::Room));
         let view = View::new(runtime.clone(), info.started);
+        let cpu_before = runtime.cpu_time() + fetch.cpu_time();
         let engine = Engine {
             runtime: runtime.clone(),
             fetch,
@@ -171,7 +172,7 @@ impl Engine {
             on_order: 0,
             summary: Summary::default(),
             held_by: HeldBy::Nothing,
-            cpu_before: runtime.cpu_time(),
+            cpu_before,
         };
         Parts { engine, sender, batches, queue, view }
     }
@@ -211,7 +212,8 @@ impl Engine {
             self.teller.tell(Event::Warning(words.to_owned()));
         }
         self.summary.wall = self.info.started.elapsed();
-        self.summary.cpu = self.runtime.cpu_time().saturating_sub(self.cpu_before);
+        let cpu = self.runtime.cpu_time() + self.fetch.cpu_time();
+        self.summary.cpu = cpu.saturating_sub(self.cpu_before);
         self.summary.measures = self.runtime.measures();
         self.summary.stall = self.runtime.worst_stall().map(Box::new);
         // Where nothing had to be fetched, nothing could be too slow.

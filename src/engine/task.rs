@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::Message;
 use crate::check;
 use crate::event::Trace;
-use crate::http::Fetch;
+use crate::http::{Fetch, Tracer};
 use crate::outcome::{Attempt, Class, Failure};
 use crate::request::Request;
 use crate::runtime::{Sender, Slot};
@@ -38,12 +38,9 @@ pub struct Finished {
 impl Task {
     /// Makes the attempt, and says that it is over.
     pub(super) fn run(self) {
-        let started = Instant::now();
         let bounded = self.bounded();
         let request = bounded.as_ref().unwrap_or(&self.request);
-        let fetched =
-            panic::catch_unwind(AssertUnwindSafe(|| self.fetch.fetch(request, &self.slot, self.tracer())));
-        let mut attempt = fetched.unwrap_or_else(|panic| crashed(started, &self.slot, panic.as_ref()));
+        let mut attempt = survive(&*self.fetch, request, &self.slot, self.tracer());
         attempt.timings.queue = self.queue;
         if attempt.verdicts.is_empty() {
             attempt.verdicts = check::not_evaluated(&request.checks);
@@ -65,7 +62,7 @@ impl Task {
         Some(request)
     }
 
-    fn tracer(&self) -> Option<Arc<dyn Fn(Trace) + Send + Sync>> {
+    fn tracer(&self) -> Tracer {
         let (subject, sender) = (Arc::clone(&self.request.subject), self.sender.clone());
         let tracer = move |trace| sender.send(Message::Trace(Arc::clone(&subject), trace));
         self.verbose.then(|| Arc::new(tracer) as Arc<dyn Fn(Trace) + Send + Sync>)
@@ -83,7 +80,13 @@ fn name_limit(attempt: &mut Attempt, left: Option<Duration>, request: &Request) 
     }
 }
 
-/// A bug in one fetch is one failed URL; the others go on.
+/// Makes an attempt. A bug in one fetch is one failed URL; the others go on.
+pub fn survive(fetch: &dyn Fetch, request: &Request, slot: &Arc<Slot>, tracer: Tracer) -> Box<Attempt> {
+    let started = Instant::now();
+    let fetched = panic::catch_unwind(AssertUnwindSafe(|| fetch.fetch(request, slot, tracer)));
+    fetched.unwrap_or_else(|panic| crashed(started, slot, panic.as_ref()))
+}
+
 fn crashed(started: Instant, slot: &Slot, panic: &(dyn std::any::Any + Send)) -> Box<Attempt> {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();

@@ -155,6 +155,7 @@ impl Run {
             per_host: None,
             per_host_given: false,
             start_interval: None,
+            processes: 1,
             mode: self.mode,
         };
         let orders = Orders { fail_fast: self.fail_fast, verbose: true, ..Orders::default() };

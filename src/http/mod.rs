@@ -32,7 +32,7 @@ mod wire;
 mod writer;
 
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use exchange::Exchange;
 use stopwatch::Stopwatch;
@@ -51,6 +51,11 @@ pub type Tracer = wire::Tracer;
 pub trait Fetch: Send + Sync {
     /// Tries once. Whatever happens, it comes back with a complete attempt.
     fn fetch(&self, request: &Request, slot: &Arc<Slot>, tracer: Tracer) -> Box<Attempt>;
+
+    /// What other processes have had of processors for it so far; nothing where it is all done in this one.
+    fn cpu_time(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// Everything that the attempts of a run share.

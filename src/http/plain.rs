@@ -24,16 +24,23 @@ pub(super) struct Templates {
 }
 
 struct Template {
-    /// The headers for which it was written: the very same list, not an equal one.
+    /// The headers for which it was written.
     headers: Arc<[Header]>,
     tail: Box<[u8]>,
+}
+
+impl Template {
+    /// Mostly it is the very same list.
+    fn is_for(&self, headers: &Arc<[Header]>) -> bool {
+        Arc::ptr_eq(&self.headers, headers) || self.headers == *headers
+    }
 }
 
 impl Templates {
     /// The whole request for a path at an origin; `None` when ureq has not written one like it yet.
     pub(super) fn request(&self, origin: &str, path: &str, headers: &Arc<[Header]>) -> Option<Vec<u8>> {
         let templates = self.by_origin.lock().unwrap_or_else(PoisonError::into_inner);
-        let template = templates.get(origin).filter(|template| Arc::ptr_eq(&template.headers, headers))?;
+        let template = templates.get(origin).filter(|template| template.is_for(headers))?;
         let mut request = Vec::with_capacity(4 + path.len() + template.tail.len());
         request.extend_from_slice(b"GET ");
         request.extend_from_slice(path.as_bytes());

@@ -66,6 +66,7 @@ pub(crate) fn attempt(started: Instant, millis: u64) -> Attempt {
         response: Response::default(),
         verdicts: Vec::new(),
         failure: None,
+        is_lost: false,
     }
 }
 

@@ -67,6 +67,7 @@ mod tests {
             per_host: Some(10),
             per_host_given: false,
             start_interval: Some(200 * MILLI),
+            processes: 1,
             mode,
         };
         held_back(&counts, &limits, Speed { reached: Some(reached), most: Some(10.0) })
@@ -115,6 +116,7 @@ mod tests {
             per_host: None,
             per_host_given: false,
             start_interval: None,
+            processes: 1,
             mode: Mode::Sync,
         };
         assert_eq!(held_back(&Counts::default(), &limits, no_time), None);

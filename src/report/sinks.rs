@@ -345,6 +345,7 @@ mod tests {
             per_host: None,
             per_host_given: false,
             start_interval: None,
+            processes: 1,
             mode: Mode::Threads,
         };
         let config = Config { output: output.clone(), ..Config::default() };

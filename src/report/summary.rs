@@ -192,6 +192,7 @@ mod tests {
             per_host: Some(10),
             per_host_given: false,
             start_interval: None,
+            processes: 1,
             mode: Mode::Coroutines,
         }
     }

@@ -53,8 +53,9 @@ fn limits(run: &RunRecord) -> Result<Concurrency, String> {
         per_host: run.per_host,
         per_host_given: run.per_host_given,
         start_interval: run.rate.map(interval).transpose()?,
-        // The replay has a mode of its own: none.
+        // The replay has neither: it is a reckoning.
         mode: Mode::Coroutines,
+        processes: 1,
     })
 }
 

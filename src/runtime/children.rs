@@ -87,6 +87,11 @@ impl Child {
         Ok(Child { process, leash: Arc::clone(leash), started })
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Its standard output, once, when it was piped.
     pub fn take_stdout(&mut self) -> Option<ChildStdout> {
         self.process.stdout.take()

@@ -30,7 +30,27 @@ const ARENAS: i32 = 1;
 /// How many of the wanted jobs can be had when each has so many descriptors open, and a sentence when it is fewer. Raises
 /// the soft limit of descriptors to the hard one first.
 pub fn jobs_allowed(mode: Mode, wanted: u32, descriptors_each: u64) -> (u32, Option<String>) {
-    match most_jobs(mode, descriptors_each) {
+    allowed(most_jobs(mode, descriptors_each), wanted)
+}
+
+/// The same where so many other processes have the descriptors: they are limited for each process, and threads for all
+/// of them together, where a job has one here too.
+pub fn jobs_allowed_over(
+    processes: u32,
+    mode: Mode,
+    wanted: u32,
+    descriptors_each: u64,
+) -> (u32, Option<String>) {
+    let descriptors = descriptors_cap(descriptors_each);
+    let descriptors = descriptors.map(|(jobs, why)| (jobs.saturating_mul(processes.into()), why));
+    let threads = threads_cap().filter(|_| mode == Mode::Threads).map(|(jobs, why)| (jobs / 2, why));
+    let here = [maps_cap(), address_space_cap(green::STACK_BYTES)];
+    let caps = [descriptors, threads].into_iter().chain(here).flatten();
+    allowed(caps.min_by_key(|(jobs, _)| *jobs), wanted)
+}
+
+fn allowed(most: Option<(u64, String)>, wanted: u32) -> (u32, Option<String>) {
+    match most {
         Some((jobs, why)) if jobs < u64::from(wanted) => {
             let jobs = u32::try_from(jobs.max(1)).unwrap_or(u32::MAX);
             (jobs, Some(format!("--jobs lowered from {wanted} to {jobs}: {why}")))

@@ -6,8 +6,10 @@
 mod answer;
 mod census;
 pub mod children;
+mod clock;
 mod green;
 mod hands;
+pub mod kin;
 pub mod limits;
 mod mailbox;
 mod names;
@@ -27,6 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 pub use answer::Answer;
+pub use clock::Clock;
 pub use mailbox::{Mailbox, Sender};
 pub use names::addresses;
 pub use offload::{Job, NoResult, Offload};

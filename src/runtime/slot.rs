@@ -154,7 +154,11 @@ impl Slot {
 
     /// Whether the run is being stopped and this task should end: an ordinary error on the way out, never a kill.
     pub fn is_stopped(&self) -> bool {
-        self.heeds_stop.load(Ordering::Relaxed) && self.shared.is_stopped()
+        self.heeds_stop() && self.shared.is_stopped()
+    }
+
+    pub(super) fn heeds_stop(&self) -> bool {
+        self.heeds_stop.load(Ordering::Relaxed)
     }
 
     /// Does something whose waits a stop does not end: what is begun on a disk is waited for, or nobody would tidy up.
@@ -206,6 +210,16 @@ impl Slot {
     /// A moment in the runtime's nanoseconds: from its start on, at least 1.
     pub fn nanos(&self, at: Instant) -> u64 {
         self.shared.nanos(at)
+    }
+
+    /// What is known of a URL that is in this slot here and under way elsewhere: it entered a phase at that moment.
+    pub fn relay(&self, phase: Phase, since: Instant) {
+        self.note_phase(phase, since);
+    }
+
+    /// When the URL in it entered its phase.
+    pub fn phase_began(&self) -> Instant {
+        self.shared.epoch + Duration::from_nanos(self.phase_since.load(Ordering::Relaxed))
     }
 
     /// Where the URL in it is.

@@ -110,7 +110,9 @@ fn wait_blocked(fd: &OwnedFd, slot: &Slot, interest: Interest, until: Option<Ins
             return Wake::Stopped;
         }
         let watched = [(fd.as_fd(), interest), (slot.shared.stop_bell(), Interest::Read)];
-        match sys::poll(&watched, until) {
+        // Who does not heed a stop must not be woken by it again and again.
+        let watched = if slot.heeds_stop() { &watched[..] } else { &watched[..1] };
+        match sys::poll(watched, until) {
             Ok(ready) if ready[0] => return Wake::Woken,
             // `poll` has no memory for its table or the like: the caller's own call will say what is wrong.
             Err(_) => return Wake::Woken,
@@ -145,6 +147,14 @@ impl Socket {
         let fd = sys::local_socket()?;
         retry_interrupted(|| sys::connect_local(&fd, path))?;
         Ok(Socket::new(Watched::new(fd)?, 0))
+    }
+
+    /// One end of a pair, as `kin` makes it; to be called where it will be waited for: in a coroutine or a thread.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn adopt(end: OwnedFd) -> io::Result<Socket> {
+        Ok(Socket::new(Watched::new(end)?, READABLE & !ENDED))
     }
 
     fn new(watched: Watched, flags: usize) -> Socket {

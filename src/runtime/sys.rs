@@ -151,8 +151,9 @@ pub(super) fn discard(fd: &OwnedFd, most: usize) -> io::Result<usize> {
 
 /// Sends what there is room for; a closed connection is an error and no signal.
 pub(super) fn send(fd: &OwnedFd, bytes: &[u8]) -> io::Result<usize> {
+    let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
     // SAFETY: the pointer and length are those of a slice that is borrowed through the call.
-    check_len(unsafe { libc::send(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL) })
+    check_len(unsafe { libc::send(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), flags) })
 }
 
 /// Our end of a socket.
@@ -322,9 +323,27 @@ fn poll_timeout(until: Option<Instant>) -> libc::c_int {
 
 /// What the process has had of processors so far, in its own code and in the kernel on its behalf.
 pub(super) fn cpu_time() -> Duration {
+    clock(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+/// What another process has had of processors so far, all its threads together; zero when there is no such process.
+pub(super) fn process_cpu_time(process: i32) -> Duration {
+    /// The clock of one process by its number, as glibc makes it of `clock_getcpuclockid` (linux/posix-timers.h:
+    /// `CPUCLOCK_SCHED`).
+    const OF_A_PROCESS: libc::clockid_t = 2;
+    clock(!process << 3 | OF_A_PROCESS)
+}
+
+/// Since some moment that is the same for all processes of a machine: what `Instant` counts from too.
+pub(super) fn monotonic_time() -> Duration {
+    clock(libc::CLOCK_MONOTONIC)
+}
+
+/// Zero for a clock that is not there.
+fn clock(clock: libc::clockid_t) -> Duration {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to a local. The clock is there since Linux 2.6.12, and zero is no harm where it is not.
-    let _ = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut now) };
+    // SAFETY: the pointer is to a local. A clock that does not exist is refused.
+    let _ = unsafe { libc::clock_gettime(clock, &raw mut now) };
     Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
@@ -333,10 +352,7 @@ pub(super) fn thread_cpu_time(thread: i32) -> Duration {
     /// The clock of one thread by its number, as glibc makes it of `pthread_getcpuclockid` (linux/posix-timers.h:
     /// `CPUCLOCK_PERTHREAD_MASK` and `CPUCLOCK_SCHED`).
     const OF_A_THREAD: libc::clockid_t = 4 | 2;
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to a local. A number that is no thread's is refused.
-    let _ = unsafe { libc::clock_gettime((!thread << 3) | OF_A_THREAD, &raw mut now) };
-    Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
+    clock(!thread << 3 | OF_A_THREAD)
 }
 
 /// The width of a terminal; `None` for what is none, or does not know.

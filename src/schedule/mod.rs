@@ -260,7 +260,7 @@ mod tests {
 
     fn concurrency(jobs: u32, per_host: Option<u32>) -> Concurrency {
         let mode = Mode::Coroutines;
-        Concurrency { jobs, per_host, per_host_given: false, start_interval: None, mode }
+        Concurrency { jobs, per_host, per_host_given: false, start_interval: None, processes: 1, mode }
     }
 
     fn schedule(concurrency: &Concurrency, hosts: &[&str]) -> (Schedule, Vec<Arc<Request>>, Instant) {

@@ -88,7 +88,8 @@ pub(super) fn decide(
 fn covers(on: &RetryOn, attempt: &Attempt) -> bool {
     let Some(failure) = &attempt.failure else { return false };
     let by_status = || attempt.response.status.is_some_and(|status| on.statuses.contains(&status));
-    on.classes.contains(&failure.class) || failure.class == Class::Status && by_status()
+    // Whatever is said of failures: what was lost has not even been seen to fail.
+    attempt.is_lost || on.classes.contains(&failure.class) || failure.class == Class::Status && by_status()
 }
 
 /// The wait after so many tries: as long as was asked for, or anything up to a bound that doubles. Full jitter spreads

@@ -146,6 +146,42 @@ impl Running {
         std::fs::read_to_string(format!("/proc/{}/smaps", self.child.id())).expect("it still runs")
     }
 
+    /// The processes that it has started, and that have not ended.
+    pub(crate) fn children(&self) -> Vec<u32> {
+        let parent = self.child.id().to_string();
+        let is_child = |process: &u32| {
+            let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+            // Behind the name, which may have anything in it: its state and its parent (proc(5)).
+            let mut words = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+            words.next() != Some("Z") && words.next() == Some(&parent)
+        };
+        let names = std::fs::read_dir("/proc").expect("a list of processes").flatten();
+        let processes = names.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let mut children: Vec<u32> = processes.filter(is_child).collect();
+        children.sort_unstable();
+        children
+    }
+
+    /// Whether it has said this on standard error so far.
+    pub(crate) fn has_said(&self, fragment: &str) -> bool {
+        self.stderr.text().contains(fragment)
+    }
+
+    /// Whether nothing more comes on standard error: it has ended.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.stderr.text.lock().expect("nobody panics with it").1
+    }
+
+    /// Waits until it has said this so often on standard error.
+    pub(crate) fn wait_for_stderr_times(&self, fragment: &str, times: usize) {
+        let text = self.stderr.text.lock().expect("nobody panics with it");
+        let is_rare = |text: &mut (Vec<u8>, bool)| {
+            !text.1 && String::from_utf8_lossy(&text.0).matches(fragment).count() < times
+        };
+        drop(self.stderr.changed.wait_while(text, is_rare).expect("nobody panics with it"));
+        assert!(self.stderr.text().matches(fragment).count() >= times, "{}", self.story("not waited for"));
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: i32) {
         sys::kill(self.child.id(), signal);

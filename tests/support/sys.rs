@@ -22,6 +22,13 @@ pub(crate) fn kill(pid: u32, signal: i32) {
     assert_eq!(result, 0, "kill {pid} {signal}: {}", io::Error::last_os_error());
 }
 
+/// Sends a signal to a process that may have ended, which is no fault here.
+pub(crate) fn kill_if_there(pid: u32, signal: i32) {
+    let pid = libc::pid_t::try_from(pid).expect("a pid fits");
+    // SAFETY: no memory is passed.
+    unsafe { libc::kill(pid, signal) };
+}
+
 /// Sends a signal to a child that leads a group of its own, and to the group.
 pub(crate) fn kill_group(pid: u32, signal: i32) {
     let pid = libc::pid_t::try_from(pid).expect("a pid fits");

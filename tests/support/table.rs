@@ -51,7 +51,7 @@ impl Table {
         self.url(&url, wanted)
     }
 
-    /// Runs the table as the chain says: with `--json` in all its modes, then as text.
+    /// Runs the table as the chain says: with `--json` in all its modes, then over two processes, then as text.
     pub(crate) fn run(self, chain: impl Fn() -> Greenfetch) {
         let rows = &self.rows;
         let is_definite = rows.iter().any(Row::must_fail) || rows.iter().all(Row::must_pass);
@@ -66,6 +66,11 @@ impl Table {
         records.stdout.push(check(judge_records));
         records.stderr.push(check(judge_lines));
         records.status(status);
+        let mut processes = list().args(["--json", "--processes", "2"]);
+        processes.modes = vec![super::COROUTINES];
+        processes.stdout.push(check(judge_records));
+        processes.stderr.push(check(judge_lines));
+        processes.status(status);
         let mut text = list();
         text.modes.drain(..text.modes.len() - 1);
         text.stdout.push(check(judge_text));
