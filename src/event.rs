@@ -34,7 +34,7 @@ pub enum Event {
     Finished(Box<Outcome>),
     /// A sentence for the person at the shell, such as a limit that was lowered.
     Warning(String),
-    /// The table of what is parked where, asked for by SIGUSR1 or written when the deadline struck.
+    /// The table of what is parked where, asked for by SIGUSR1 or written when a signal or the deadline ends the run.
     Parked(ParkedTable),
     /// A round of `--until-pass` has ended and left something to ask again.
     Round(Round),
@@ -97,6 +97,13 @@ pub struct ParkedTable {
     pub next_try: Option<Duration>,
     /// That the worker stands still; `None` when it does not.
     pub stall: Option<Stall>,
+}
+
+impl ParkedTable {
+    /// Whether nothing is unfinished.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.queued == 0 && self.asleep == 0
+    }
 }
 
 /// One line of the parked table.

@@ -32,6 +32,11 @@ pub fn forward(sender: Sender<Message>, view: View, queue: Arc<Queue>) -> io::Re
                 signal if is_second => die_of(signal),
                 signal => {
                     is_second = true;
+                    // Where they were is known no more once they are cancelled.
+                    let parked = view.parked(Instant::now());
+                    if !parked.is_empty() {
+                        queue.put(&mut vec![Event::Parked(parked)]);
+                    }
                     sender.send(Message::Stop(Stop::Signal(signal)));
                 }
             }

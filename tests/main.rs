@@ -30,6 +30,7 @@ mod names;
 mod odd;
 mod oracle;
 mod prefork;
+mod parked;
 mod process;
 mod proxy;
 mod readme;

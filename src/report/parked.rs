@@ -1,4 +1,5 @@
-//! What the unfinished URLs wait for, on stderr: asked for by SIGUSR1, or written when the deadline struck.
+//! What the unfinished URLs wait for, on stderr: asked for by SIGUSR1, or written when a signal or the deadline ends the
+//! run.
 //!
 //! Knows how to order and cut the table. Refuses to know how it was gathered.
 

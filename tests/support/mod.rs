@@ -2,6 +2,7 @@
 //!
 //! Knows how a run is set up and judged, in every mode. Refuses to know the product but through its process.
 
+pub(crate) mod crowd;
 pub(crate) mod engine;
 pub(crate) mod expectation;
 pub(crate) mod listeners;

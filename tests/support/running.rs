@@ -182,6 +182,11 @@ impl Running {
         assert!(self.stderr.text().matches(fragment).count() >= times, "{}", self.story("not waited for"));
     }
 
+    /// Lets none of its threads go on, but for the main one and those of these names.
+    pub(crate) fn hold_threads_but(&self, names: &[&str]) -> sys::Held {
+        sys::Held::threads(self.child.id(), names)
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: i32) {
         sys::kill(self.child.id(), signal);

@@ -4,10 +4,11 @@
 
 #![expect(
     unsafe_code,
-    reason = "signals, SO_LINGER, a backlog of none, a FIFO, namespaces: std has no safe form of them"
+    reason = "signals, SO_LINGER, backlogs, a FIFO, namespaces, ptrace: std has no safe form of them"
 )]
 
 use std::ffi::CString;
+use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
@@ -77,9 +78,71 @@ pub(crate) fn linger_none(stream: &TcpStream) {
 
 /// Makes the queue of a listener as short as the system lets it be.
 pub(crate) fn shrink_backlog(listener: &impl AsRawFd) {
+    set_backlog(listener, 0);
+}
+
+/// Makes it as long.
+pub(crate) fn widen_backlog(listener: &impl AsRawFd) {
+    set_backlog(listener, libc::c_int::MAX);
+}
+
+fn set_backlog(listener: &impl AsRawFd, backlog: libc::c_int) {
     // SAFETY: no memory is passed.
-    let result = unsafe { libc::listen(listener.as_raw_fd(), 0) };
+    let result = unsafe { libc::listen(listener.as_raw_fd(), backlog) };
     assert_eq!(result, 0, "listen: {}", io::Error::last_os_error());
+}
+
+/// Lets this process have as many open files as it may.
+pub(crate) fn raise_descriptors() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the limit is what both calls take, and outlives them.
+    let raised = unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+        limit.rlim_cur = limit.rlim_max;
+        libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit)
+    };
+    assert_eq!(raised, 0, "RLIMIT_NOFILE: {}", io::Error::last_os_error());
+}
+
+/// Threads of a child that do not go on before this is dropped, by the thread that made it.
+pub(crate) struct Held(Vec<libc::pid_t>);
+
+impl Held {
+    /// All of a process but its main thread and those of these names.
+    pub(crate) fn threads(pid: u32, names: &[&str]) -> Held {
+        let tasks = format!("/proc/{pid}/task");
+        let mut held = Held(Vec::new());
+        for task in fs::read_dir(tasks).expect("it runs").flatten() {
+            let name = fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+            let thread = task.file_name().to_string_lossy().parse::<u32>().expect("a number");
+            if thread != pid && !names.contains(&name.trim_end()) {
+                held.hold(libc::pid_t::try_from(thread).expect("a number of a thread fits"));
+            }
+        }
+        held
+    }
+
+    fn hold(&mut self, thread: libc::pid_t) {
+        let nothing = std::ptr::null_mut::<libc::c_void>();
+        // SAFETY: neither request takes an address, and waitpid none for the status.
+        let stopped = unsafe {
+            libc::ptrace(libc::PTRACE_SEIZE, thread, nothing, nothing) == 0
+                && libc::ptrace(libc::PTRACE_INTERRUPT, thread, nothing, nothing) == 0
+                && libc::waitpid(thread, std::ptr::null_mut(), libc::__WALL) == thread
+        };
+        assert!(stopped, "ptrace {thread}: {}", io::Error::last_os_error());
+        self.0.push(thread);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        for thread in &self.0 {
+            let nothing = std::ptr::null_mut::<libc::c_void>();
+            // SAFETY: the request takes no address. One that has been killed meanwhile is let go by that.
+            unsafe { libc::ptrace(libc::PTRACE_DETACH, *thread, nothing, nothing) };
+        }
+    }
 }
 
 /// Ends an accept that another thread waits in.
