@@ -87,6 +87,8 @@ fn a_signal_when_all_is_told_has_no_table() {
     running.write_stdin(&format!("{}\n", origin.url("/ok")));
     assert!(running.next_stdout_line().is_some());
     running.signal(libc::SIGINT);
+    // Its input is closed only when it has ended: an end of the list would be another end.
+    running.wait_unread();
     let finished = running.finish();
     assert_eq!((finished.signal, &*finished.stderr), (Some(libc::SIGINT), ""), "{}", finished.story);
 }
