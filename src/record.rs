@@ -201,7 +201,7 @@ impl Record {
 
 /// As asked, without userinfo and fragment; `None` for what is no http URL.
 fn final_url(seen: &Response, listed: &str) -> Option<Url> {
-    let mut url = seen.url_effective.clone().or_else(|| Url::parse(listed).ok())?;
+    let mut url = seen.url_effective.as_deref().cloned().or_else(|| Url::parse(listed).ok())?;
     if !matches!(url.scheme(), "http" | "https") {
         return None;
     }
@@ -367,8 +367,11 @@ mod tests {
     #[test]
     fn a_record_written_and_read_back_is_equal() {
         let mut rich = passed(3, u64::MAX);
-        rich.attempts[0].response.tls =
-            Some(TlsFacts { version: Some("TLSv1.3".to_owned()), verified: true, ..TlsFacts::default() });
+        rich.attempts[0].response.tls = Some(Box::new(TlsFacts {
+            version: Some("TLSv1.3".to_owned()),
+            verified: true,
+            ..TlsFacts::default()
+        }));
         rich.attempts[0].timings.total = Duration::from_nanos(123_456_789_123_456);
         rich.attempts[0].response.content_type = Some("\u{1b}\u{202e}text".to_owned());
         let sad = outcome(2, Failure::new(Class::Tls, Phase::Tls, "\0\u{fffd}"));

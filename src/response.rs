@@ -90,7 +90,7 @@ pub struct Response {
     /// All headers, raw from the wire; `None` unless they were asked for.
     pub headers: Option<Vec<(String, String)>>,
     /// The last URL asked; `None` when it is the listed one.
-    pub url_effective: Option<Url>,
+    pub url_effective: Option<Box<Url>>,
     /// The last method used; `None` when it is the listed one.
     pub method: Option<crate::request::Method>,
     /// Bytes of body on the wire, without chunk framing.
@@ -110,7 +110,7 @@ pub struct Response {
     /// The redirects followed, in order.
     pub redirects: Vec<Hop>,
     /// `None` when the last connection was not TLS.
-    pub tls: Option<TlsFacts>,
+    pub tls: Option<Box<TlsFacts>>,
     /// SHA-256 of the body after decoding, in lower-case hex; `None` when nobody asked or it did not come whole.
     pub sha256: Option<Box<str>>,
     /// The file that the body was saved to, its folder as the user named it; `None` when it was not.
@@ -142,24 +142,35 @@ pub struct Timings {
 }
 
 /// A duration for each phase; `None` where the phase did not happen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PhaseTimes([Option<Duration>; Phase::COUNT]);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PhaseTimes([u64; Phase::COUNT]);
+
+/// What stands for a phase that did not happen. Nanoseconds in half the room of durations: every try has three of these
+/// tables on its way, and 10 000 tries are under way at once.
+const NEVER: u64 = u64::MAX;
+
+impl Default for PhaseTimes {
+    fn default() -> PhaseTimes {
+        PhaseTimes([NEVER; Phase::COUNT])
+    }
+}
 
 impl PhaseTimes {
     /// Adds to a phase, which has then happened.
     pub fn add(&mut self, phase: Phase, duration: Duration) {
-        let slot = &mut self.0[phase as usize];
-        *slot = Some(slot.unwrap_or_default() + duration);
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(NEVER - 1);
+        let before = self.get(phase).map_or(0, |_| self.0[phase as usize]);
+        self.0[phase as usize] = before.saturating_add(nanos).min(NEVER - 1);
     }
 
     /// How long a phase took; `None` when it did not happen.
     pub fn get(&self, phase: Phase) -> Option<Duration> {
-        self.0[phase as usize]
+        Some(self.0[phase as usize]).filter(|nanos| *nanos != NEVER).map(Duration::from_nanos)
     }
 
     /// All phases together.
     pub fn sum(&self) -> Duration {
-        self.0.iter().flatten().sum()
+        Phase::ALL.into_iter().filter_map(|phase| self.get(phase)).sum()
     }
 }
 

@@ -63,6 +63,11 @@ const DOORS: &[Door] = &[
         places: &["list/setting.rs", "cli/report.rs"],
         instead: "errors of a list have their hint",
     },
+    Door {
+        words: &["foldhash::"],
+        places: &["http/pool.rs", "http/plain.rs", "schedule/hosts.rs"],
+        instead: "use a map of std, but for what is looked up for every request",
+    },
     Door { words: &["signal_hook::"], places: &["signal.rs"], instead: "signals arrive as messages" },
     Door {
         words: &["Instant::now"],

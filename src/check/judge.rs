@@ -176,7 +176,7 @@ fn judge_one(at: usize, check: &Check, seen: &Seen<'_>) -> Judged {
             Judged::new(comparison.holds(&followed), counted(followed, "redirect"))
         }
         Expectation::FinalUrl(test) => {
-            let url = response.url_effective.as_ref().unwrap_or(seen.url).as_str();
+            let url = response.url_effective.as_deref().unwrap_or(seen.url).as_str();
             // A password of a redirect is left behind there, and the listed one was taken away.
             Judged::new(test.holds(url), format!("{url:?}"))
         }
@@ -272,11 +272,11 @@ mod tests {
             ]),
             size_delivered: BODY.len() as u64,
             redirects: vec![Hop { url: url("http://a/"), response_code: 301 }],
-            url_effective: Some(url("https://a/new")),
-            tls: Some(TlsFacts {
+            url_effective: Some(Box::new(url("https://a/new"))),
+            tls: Some(Box::new(TlsFacts {
                 chain_not_after: Some(UNIX_EPOCH + Duration::from_secs(20 * 86_400)),
                 ..TlsFacts::default()
-            }),
+            })),
             ..Response::default()
         }
     }

@@ -304,6 +304,7 @@ impl Engine {
             slot: Arc::clone(&slot),
             sender: self.sender.clone(),
             verbose: self.orders.verbose,
+            started: now,
             queue: if waiting.is_first() {
                 now.saturating_duration_since(waiting.since)
             } else {

@@ -22,7 +22,9 @@ pub(super) struct Task {
     pub(super) sender: Sender<Message>,
     /// What happens on the way is told.
     pub(super) verbose: bool,
-    /// How long it waited for its slot.
+    /// When it had its slot.
+    pub(super) started: Instant,
+    /// How long it waited for it.
     pub(super) queue: Duration,
     /// What is left of the time for all tries; `None` is no limit.
     pub(super) time_left: Option<Duration>,
@@ -40,7 +42,7 @@ impl Task {
     pub(super) fn run(self) {
         let bounded = self.bounded();
         let request = bounded.as_ref().unwrap_or(&self.request);
-        let mut attempt = survive(&*self.fetch, request, &self.slot, self.tracer());
+        let mut attempt = survive(&*self.fetch, request, &self.slot, self.tracer(), self.started);
         attempt.timings.queue = self.queue;
         if attempt.verdicts.is_empty() {
             attempt.verdicts = check::not_evaluated(&request.checks);
@@ -80,9 +82,14 @@ fn name_limit(attempt: &mut Attempt, left: Option<Duration>, request: &Request) 
     }
 }
 
-/// Makes an attempt. A bug in one fetch is one failed URL; the others go on.
-pub fn survive(fetch: &dyn Fetch, request: &Request, slot: &Arc<Slot>, tracer: Tracer) -> Box<Attempt> {
-    let started = Instant::now();
+/// Makes an attempt that had its slot at this time. A bug in one fetch is one failed URL; the others go on.
+pub fn survive(
+    fetch: &dyn Fetch,
+    request: &Request,
+    slot: &Arc<Slot>,
+    tracer: Tracer,
+    started: Instant,
+) -> Box<Attempt> {
     let fetched = panic::catch_unwind(AssertUnwindSafe(|| fetch.fetch(request, slot, tracer)));
     fetched.unwrap_or_else(|panic| crashed(started, slot, panic.as_ref()))
 }

@@ -290,7 +290,7 @@ impl Connection {
 
     /// What is known of TLS; `None` on a plain connection. Reading certificates takes longer than a request, so it is
     /// only to be asked for those who will be told.
-    pub(super) fn tls_facts(&self) -> Option<TlsFacts> {
+    pub(super) fn tls_facts(&self) -> Option<Box<TlsFacts>> {
         let session = self.tls.as_ref()?;
         let version = session.rustls.protocol_version().map(|version| match version {
             rustls::ProtocolVersion::TLSv1_2 => "TLSv1.2".to_owned(),
@@ -301,7 +301,7 @@ impl Connection {
         let mut facts = TlsFacts { version, cipher, verified: session.verified, ..TlsFacts::default() };
         let shown = session.rustls.peer_certificates().unwrap_or(&session.refused);
         certificate::note(shown, &mut facts);
-        Some(facts)
+        Some(Box::new(facts))
     }
 }
 

@@ -351,7 +351,7 @@ impl<'a> Exchange<'a> {
         self.method = method;
         note_hop(self.response, self.tracer, from, status, &next);
         self.response.method = Some(self.method.clone());
-        self.response.url_effective = Some(next.clone());
+        self.response.url_effective = Some(Box::new(next.clone()));
         self.forget_hop();
         self.url = Some(next);
         self.watch.begin_hop();

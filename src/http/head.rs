@@ -224,8 +224,8 @@ fn content_length(value: &[u8]) -> Result<u64, Failure> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return Err(protocol(format!("Content-Length {:?} is not a number", lossy(value))));
     }
-    let text = lossy(value);
-    text.parse().map_err(|_| {
+    str::from_utf8(value).unwrap_or_default().parse().map_err(|_| {
+        let text = lossy(value);
         Failure::new(
             Class::Size,
             Phase::Receive,

@@ -8,6 +8,8 @@ use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 
+use memchr::memchr;
+
 use crate::sanitize::Masks;
 
 /// What a variable is set to; `None` when it is not set.
@@ -61,7 +63,7 @@ pub(super) struct Unexpanded {
 
 /// Whether there is anything to expand.
 pub(super) fn has_any(text: &str) -> bool {
-    text.as_bytes().contains(&b'$') && text.contains("${")
+    memchr(b'$', text.as_bytes()).is_some() && text.contains("${")
 }
 
 /// Puts the values of variables in. With `hides_all` every value is a secret, as in a header or a body; else those whose

@@ -243,7 +243,7 @@ impl Shift {
         let tracer = is_traced.then(|| tracer(id, sender.clone())).flatten();
         let of_task = Arc::clone(&slot);
         let task = move || {
-            let attempt = survive(&*client as &dyn Fetch, &for_task, &of_task, tracer);
+            let attempt = survive(&*client as &dyn Fetch, &for_task, &of_task, tracer, now);
             sender.send(Message::Done(id, done(id, &attempt, &clock)));
         };
         if self.under_way.is_empty() {

@@ -19,7 +19,7 @@ mod tests {
     use crate::outcome::{Attempt, Class, Failure, Phase, Tried};
     use crate::record::samples::{outcome, run};
     use crate::record::{Record, RunRecord, SCHEMA_VERSION, SummaryRecord, Tally};
-    use crate::response::{Hop, TlsFacts};
+    use crate::response::Hop;
 
     /// A record in which every object of the contract's table occurs.
     fn rich() -> Value {
@@ -27,7 +27,7 @@ mod tests {
         failure.tried.push(Tried { addr: "[::1]:443".parse().unwrap(), message: "refused".to_owned() });
         let mut outcome = outcome(1, failure);
         let last: &mut Attempt = &mut outcome.attempts[0];
-        last.response.tls = Some(TlsFacts::default());
+        last.response.tls = Some(Box::default());
         last.response.redirects = vec![Hop { url: "http://a/".parse().unwrap(), response_code: 302 }];
         last.verdicts = vec![Verdict { check: "x".into(), expected: "y".into(), actual: None, pass: None }];
         serde_json::to_value(Record::from_outcome(&outcome, &run())).unwrap()

@@ -225,12 +225,12 @@ pub(super) mod samples {
             let waiting = failure(Class::Cancelled, Phase::Queue, "the deadline struck");
             let mut tls = passed(10, 70_000);
             Arc::make_mut(&mut tls.subject).listed = "https://a.example/10".to_owned();
-            tls.attempts[0].response.tls = Some(TlsFacts {
+            tls.attempts[0].response.tls = Some(Box::new(TlsFacts {
                 version: Some("TLSv1.3".to_owned()),
                 chain_not_after: Some(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000)),
                 verified: true,
                 ..TlsFacts::default()
-            });
+            }));
             Sample::of([
                 passed(1, 1_256),
                 outcome(

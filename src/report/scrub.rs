@@ -69,7 +69,7 @@ fn scrub_response(response: &mut Response, masks: &Masks) {
         scrub_url(url, masks);
     }
     response.redirects.iter_mut().for_each(|hop| scrub_url(&mut hop.url, masks));
-    if let Some(TlsFacts { subject, issuer, .. }) = &mut response.tls {
+    if let Some(TlsFacts { subject, issuer, .. }) = response.tls.as_deref_mut() {
         scrub_some(subject, masks);
         scrub_some(issuer, masks);
     }
@@ -129,9 +129,9 @@ mod tests {
             filename_effective: text(),
             retry_after: Some(SECRET.into()),
             headers: Some(vec![(SECRET.to_owned(), SECRET.to_owned())]),
-            url_effective: Some(url()),
+            url_effective: Some(Box::new(url())),
             redirects: vec![Hop { url: url(), response_code: 302 }],
-            tls: Some(TlsFacts { subject: text(), issuer: text(), ..TlsFacts::default() }),
+            tls: Some(Box::new(TlsFacts { subject: text(), issuer: text(), ..TlsFacts::default() })),
             ..Response::default()
         };
         attempt.verdicts = vec![Verdict {

@@ -176,7 +176,7 @@ impl<'a> ResponseWire<'a> {
             content_type: response.content_type.as_deref(),
             retry_after: response.retry_after.as_deref(),
             headers: headers.map(|all| all.iter().map(|(name, value)| (&**name, &**value)).collect()),
-            url_effective: response.url_effective.as_ref().map(url::Url::as_str),
+            url_effective: response.url_effective.as_deref().map(url::Url::as_str),
             method: response.method.as_ref().map(crate::request::Method::as_str),
             size_download: response.size_download,
             size_delivered: response.size_delivered,
@@ -186,7 +186,7 @@ impl<'a> ResponseWire<'a> {
             local: response.local,
             num_connects: response.num_connects,
             redirects: response.redirects.iter().map(|hop| (hop.url.as_str(), hop.response_code)).collect(),
-            tls: response.tls.as_ref().map(TlsWire::of),
+            tls: response.tls.as_deref().map(TlsWire::of),
             sha256: response.sha256.as_deref(),
             filename_effective: response.filename_effective.as_deref(),
         }
@@ -202,7 +202,7 @@ impl<'a> ResponseWire<'a> {
             content_type: self.content_type.map(Into::into),
             retry_after: self.retry_after.map(Into::into),
             headers: self.headers.map(|all| all.into_iter().map(owned).collect()),
-            url_effective: self.url_effective.map(url).transpose()?,
+            url_effective: self.url_effective.map(url).transpose()?.map(Box::new),
             method: self.method.map(job::method).transpose()?,
             size_download: self.size_download,
             size_delivered: self.size_delivered,
@@ -212,7 +212,7 @@ impl<'a> ResponseWire<'a> {
             local: self.local,
             num_connects: self.num_connects,
             redirects: self.redirects.into_iter().map(hop).collect::<Result<_, Garbled>>()?,
-            tls: self.tls.map(TlsWire::read),
+            tls: self.tls.map(|tls| Box::new(tls.read())),
             sha256: self.sha256.map(Into::into),
             filename_effective: self.filename_effective.map(Into::into),
         })
@@ -302,7 +302,7 @@ mod tests {
             content_type: Some("text/\u{e4}".to_owned()),
             retry_after: Some("7".into()),
             headers: Some(vec![("A".to_owned(), "b".to_owned()), ("A".to_owned(), String::new())]),
-            url_effective: Some(url.clone()),
+            url_effective: Some(Box::new(url.clone())),
             method: Some(Method::HEAD),
             size_download: 1,
             size_delivered: u64::MAX,
@@ -312,13 +312,13 @@ mod tests {
             local: Some("127.0.0.1:5".parse().unwrap()),
             num_connects: 6,
             redirects: vec![Hop { url, response_code: 302 }],
-            tls: Some(TlsFacts {
+            tls: Some(Box::new(TlsFacts {
                 version: Some("TLSv1.3".to_owned()),
                 subject: Some("CN=\u{1b}".to_owned()),
                 not_after: Some(UNIX_EPOCH + Duration::from_nanos(9)),
                 verified: true,
                 ..TlsFacts::default()
-            }),
+            })),
             sha256: Some("ab".into()),
             filename_effective: Some("d/0".to_owned()),
         };
