@@ -183,7 +183,7 @@ fn faulty_calls_change_no_record_over_tls() {
 /// A body of the request arrives whole, over plain connections and TLS.
 #[test]
 fn faulty_calls_change_no_byte_that_is_sent() {
-    let body: String = (0..20_000).map(|n| n.to_string()).collect();
+    let body: String = (0..4_000).map(|n| n.to_string()).collect();
     for origin in [Origin::start(), TlsOrigin::start("localhost")] {
         let origin = origin.script("/put", Script::ok("thanks")).script("/404", Script::status(404));
         compare(&[origin.url("/put"), origin.url("/404")], &["-X", "PUT", "-d", &body], 10);

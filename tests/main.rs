@@ -58,5 +58,6 @@ mod tidy;
 mod timeline;
 mod tls;
 mod until_pass;
+mod upload;
 mod what_if;
 mod workshop;

@@ -236,8 +236,16 @@ impl Connection {
         Ok(())
     }
 
+    /// Waits for room to send; if somebody `listens`, also for something to receive.
+    pub(super) fn wait_for_room(&self, slot: &Slot, until: Option<Instant>, listens: bool) -> Wake {
+        if listens { self.socket.wait_either(slot, until) } else { self.socket.wait_writable(slot, until) }
+    }
+
     /// Sends until there is no room or nothing left.
-    fn send_some(&mut self, bytes: &mut &[u8]) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room, or what the connection died of.
+    pub(super) fn send_some(&mut self, bytes: &mut &[u8]) -> io::Result<()> {
         match &mut self.tls {
             None => {
                 while !bytes.is_empty() {

@@ -24,6 +24,7 @@ mod redirect;
 mod resolver;
 mod route;
 mod save;
+mod sending;
 mod stopwatch;
 mod tls;
 mod transport;

@@ -17,6 +17,7 @@ use super::connection::{Connection, Received};
 use super::error::{self, Limit};
 use super::head::{Asked, Head};
 use super::reading::Reading;
+use super::sending::{Early, Sending};
 use super::stopwatch::Stopwatch;
 use crate::event::Trace;
 use crate::outcome::{Class, Failure, Phase};
@@ -76,6 +77,8 @@ pub(super) struct Wire {
     pub(super) is_asked: bool,
     /// Sending failed; the answer may have come before.
     pub(super) send_error: Option<io::Error>,
+    /// What came before the request was sent to its end.
+    pub(super) early: Early,
     /// Any byte came.
     pub(super) is_answered: bool,
     /// The response has begun: bytes came that are not those of an interim (1xx) one that is over.
@@ -134,6 +137,7 @@ impl Wire {
             absolute: terms.absolute.clone(),
             is_asked: false,
             send_error: None,
+            early: Early::default(),
             is_answered: false,
             is_begun: false,
             failure: None,
@@ -257,7 +261,7 @@ impl Wire {
         }
     }
 
-    fn note_answer(&mut self, received: Received) {
+    pub(super) fn note_answer(&mut self, received: Received) {
         if let Received::Bytes(count) = received {
             self.bytes_in_turn += count;
         }
@@ -319,8 +323,9 @@ impl Wire {
     }
 
     pub(super) fn send(&mut self, amount: usize) -> Result<(), Failure> {
-        if self.is_asked {
-            // The answer is here already: ureq writes the request once more only to judge the answer.
+        if self.is_asked || self.early.is_refusal {
+            // The answer is here already: ureq writes the request once more only to judge the answer, or the rest of a
+            // body that nobody wants.
             self.buffers.release_output();
             return Ok(());
         }
@@ -330,21 +335,36 @@ impl Wire {
                 return Err(error::internal(Phase::Send, "the request promises more body than there is"));
             }
         }
-        let mut written = Cow::Borrowed(self.buffers.sent(amount));
-        if self.is_sending {
-            self.size_upload += amount as u64;
-        } else {
-            self.is_sending = true;
-            self.watch.sending(self.connection.is_tls());
-            if let Some(origin) = &self.absolute {
-                written = absolute_form(&written, origin).into();
-            }
-            self.log('>', &written);
-        }
-        let sent = self.connection.send_all(&written, &self.slot, self.limits.total_at);
-        drop(written);
+        let sent = if self.is_sending { self.send_body(amount) } else { self.send_head(amount) };
         self.buffers.release_output();
         self.note_sent(sent)
+    }
+
+    fn send_head(&mut self, amount: usize) -> io::Result<()> {
+        self.is_sending = true;
+        self.watch.sending(self.connection.is_tls());
+        let mut written = Cow::Borrowed(self.buffers.sent(amount));
+        if let Some(origin) = &self.absolute {
+            written = absolute_form(&written, origin).into();
+        }
+        self.log('>', &written);
+        self.connection.send_all(&written, &self.slot, self.limits.total_at)
+    }
+
+    fn send_body(&mut self, amount: usize) -> io::Result<()> {
+        let sending = Sending {
+            connection: &mut self.connection,
+            early: &mut self.early,
+            lender: self.buffers.lender(),
+            slot: &self.slot,
+            until: self.limits.total_at,
+        };
+        let left = sending.send(self.buffers.sent(amount));
+        self.size_upload += (amount - left.as_ref().copied().unwrap_or(0)) as u64;
+        if self.early.is_refusal {
+            return Err(io::Error::other("the server answered before it had read the request"));
+        }
+        left.map(drop)
     }
 
     fn note_sent(&mut self, sent: io::Result<()>) -> Result<(), Failure> {

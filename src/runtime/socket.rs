@@ -227,7 +227,16 @@ impl Socket {
 
     /// Waits for room to `send`. `Woken` may be spurious.
     pub fn wait_writable(&self, slot: &Slot, until: Option<Instant>) -> Wake {
-        let (wake, flags) = self.watched.wait(slot, Interest::Write, until);
+        self.wait_noting(slot, Interest::Write, until)
+    }
+
+    /// Waits for room to `send`, or something to `recv`. `Woken` may be spurious.
+    pub fn wait_either(&self, slot: &Slot, until: Option<Instant>) -> Wake {
+        self.wait_noting(slot, Interest::Both, until)
+    }
+
+    fn wait_noting(&self, slot: &Slot, interest: Interest, until: Option<Instant>) -> Wake {
+        let (wake, flags) = self.watched.wait(slot, interest, until);
         self.note(flags);
         wake
     }

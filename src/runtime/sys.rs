@@ -19,6 +19,8 @@ pub(super) enum Interest {
     Read,
     /// Room, or the end of a connect.
     Write,
+    /// Either of them.
+    Both,
 }
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
@@ -300,6 +302,7 @@ pub(super) fn poll(fds: &[(BorrowedFd<'_>, Interest)], until: Option<Instant>) -
             events: match interest {
                 Interest::Read => libc::POLLIN | libc::POLLRDHUP,
                 Interest::Write => libc::POLLOUT,
+                Interest::Both => libc::POLLIN | libc::POLLRDHUP | libc::POLLOUT,
             },
             revents: 0,
         })

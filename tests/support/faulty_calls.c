@@ -34,8 +34,11 @@ struct descriptor {
     /* What it is watched for, and by which selector; none is 0. */
     struct epoll_event watched;
     int watched_by;
-    unsigned calls;
+    /* Each way by itself: a send that always follows a receive must have its turn to be whole. */
+    unsigned calls[2];
 };
+
+enum way { IN, OUT };
 
 static struct descriptor descriptors[MOST_DESCRIPTORS];
 
@@ -91,10 +94,10 @@ static void tell_again(int fd, struct descriptor *descriptor) {
 }
 
 /* How much of a call may be done: -1 is a failure with its errno, else so many bytes at most. */
-static ssize_t spoil(int fd, size_t size) {
+static ssize_t spoil(int fd, enum way way, size_t size) {
     struct descriptor *descriptor = of(fd);
     if (!descriptor || descriptor->kind == OTHER || descriptor->kind == UNKNOWN || size == 0) return size;
-    unsigned number = __atomic_fetch_add(&descriptor->calls, 1, __ATOMIC_RELAXED) + 1000 * fd;
+    unsigned number = __atomic_fetch_add(&descriptor->calls[way], 1, __ATOMIC_RELAXED) + 1000 * fd;
     enum fault fault = fault_of(number);
     if (fault == NONE) return size;
     if (fault == NOTHING_THERE && descriptor->kind != STREAM) fault = INTERRUPTED;
@@ -163,25 +166,25 @@ int connect(int fd, const struct sockaddr *addr, socklen_t len) {
 ssize_t recv(int fd, void *buffer, size_t size, int flags) {
     REAL(recv);
     /* Who peeks asks what is there now: to hide it would be a lie. */
-    ssize_t most = flags & MSG_PEEK ? (ssize_t)size : spoil(fd, size);
+    ssize_t most = flags & MSG_PEEK ? (ssize_t)size : spoil(fd, IN, size);
     return most < 0 ? -1 : real(fd, buffer, most, flags);
 }
 
 ssize_t send(int fd, const void *bytes, size_t size, int flags) {
     REAL(send);
-    ssize_t most = spoil(fd, size);
+    ssize_t most = spoil(fd, OUT, size);
     return most < 0 ? -1 : real(fd, bytes, most, flags);
 }
 
 ssize_t read(int fd, void *buffer, size_t size) {
     REAL(read);
-    ssize_t most = spoil(fd, size);
+    ssize_t most = spoil(fd, IN, size);
     return most < 0 ? -1 : real(fd, buffer, most);
 }
 
 ssize_t write(int fd, const void *bytes, size_t size) {
     REAL(write);
-    ssize_t most = spoil(fd, size);
+    ssize_t most = spoil(fd, OUT, size);
     return most < 0 ? -1 : real(fd, bytes, most);
 }
 
