@@ -29,6 +29,7 @@ pub fn forward(sender: Sender<Message>, view: View, queue: Arc<Queue>) -> io::Re
             match signal {
                 // Told past the loop, so that it comes also while the worker is blocked.
                 SIGUSR1 => queue.put(&mut vec![Event::Parked(view.parked(Instant::now()))]),
+                // Nothing is tidied up here, not even the files of bodies under way: the disk may be what hangs.
                 signal if is_second => die_of(signal),
                 signal => {
                     is_second = true;
