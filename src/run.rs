@@ -18,7 +18,7 @@ use crate::engine::{Engine, Message, Orders, Parts};
 use crate::event::{RunInfo, Stop};
 use crate::exit::{ExitStatus, SIGPIPE, TABLE, exit_status};
 use crate::http::{Client, Fetch};
-use crate::list::{self, Credits, Delivery, Reading, Variables};
+use crate::list::{self, Credits, Delivery, Reading, Refusal, Variables};
 use crate::plan::{Listed, Planner};
 use crate::prefork::{self, Processes};
 use crate::record;
@@ -49,11 +49,12 @@ impl Refused {
 ///
 /// # Errors
 /// `Refused` when nothing was fetched: errors in the list, all at once, or a file or machine that cannot be used.
-pub fn run(config: &Config, streams: Streams) -> Result<ExitStatus, Refused> {
+pub fn run(config: &Config, mut streams: Streams) -> Result<ExitStatus, Refused> {
     let started = Instant::now();
     let masks = Arc::new(Masks::default());
     let reading = reading(config, &masks);
-    let list = list::check(&config.operands, &reading).map_err(|refusal| Refused(refusal.to_string()))?;
+    let list = list::check(&config.operands, &reading)
+        .map_err(|refusal| refused(&refusal, config, &mut *streams.stderr))?;
     if config.run.dry_run {
         return dry_run::print(list, config, &masks, streams).map_err(no_thread);
     }
@@ -149,6 +150,21 @@ fn fetch(
     }
     let (fetch, processes) = prefork::start(config, concurrency, runtime)?;
     Ok((fetch, Some(processes)))
+}
+
+/// Nothing is fetched; in GitHub Actions each error stands at its own line of the list too.
+fn refused(refusal: &Refusal, config: &Config, stderr: &mut dyn Write) -> Refused {
+    if let Some(github) = &config.output.github {
+        let files = refusal.files.iter().map(|file| (None, file.to_string()));
+        let lines = refusal.errors.errors.iter().map(|error| {
+            let hint = error.hint.as_ref().map(|hint| format!(": {hint}")).unwrap_or_default();
+            (Some((&error.location, error.column)), format!("{}{hint}", error.message))
+        });
+        let count = refusal.errors.count() + refusal.files.len() as u64;
+        // Who cannot be told this is told the rest in vain as well.
+        let _ = report::refused(files.chain(lines), count, github, stderr);
+    }
+    Refused(refusal.to_string())
 }
 
 /// The same streams, which no longer wait for their readers once the run is to end. Where there is no descriptor for

@@ -48,6 +48,32 @@ fn without_github_or_with_ci_none_there_is_none_and_with_ci_github_there_is_one(
 }
 
 #[test]
+fn an_error_of_the_list_is_an_annotation_of_its_line_too() {
+    let wrong = |line: u32| format!("http://a.test/{line} expcet=200");
+    let words = "there is no setting 'expcet': did you mean expect?";
+    let annotation = |line: u32, column: usize| {
+        format!("::error file=list,line={line},col={column},title=greenfetch::{words}\n")
+    };
+    under_github()
+        .list(["http://a.test/".to_owned(), wrong(2)])
+        .stdout("")
+        .stderr_has(annotation(2, 17))
+        .stderr_has("list:2:17: there is no setting 'expcet'\n")
+        .stderr_judged(|text| {
+            assert_eq!(text.lines().filter(|line| line.starts_with("::")).count(), 1, "{text}");
+        })
+        .status(2);
+    under_github()
+        .list((1..=20).map(wrong))
+        .stdout("")
+        .stderr_has(annotation(8, 17))
+        .stderr_lacks(annotation(9, 17))
+        .stderr_has("::error title=greenfetch::and 12 more errors in the list\n")
+        .status(2);
+    Greenfetch::new().list([wrong(1)]).stdout("").stderr_lacks("::error").status(2);
+}
+
+#[test]
 fn counts_are_the_outputs_of_the_step_behind_what_stands_there() {
     let origin = origin();
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -133,10 +159,11 @@ fn what_comes_from_outside_is_no_command_of_the_log() {
 fn harmless(text: &str) {
     for line in text.lines() {
         let command = line.trim_start();
-        let is_ours =
-            line.starts_with("::error file=list,line=") || line.starts_with("::error title=greenfetch::");
+        let is_ours = ["file=list,line=", "title=greenfetch::", r"file=##\x5berror]x,line=1,col=16,"]
+            .iter()
+            .any(|start| line.strip_prefix("::error ").is_some_and(|rest| rest.starts_with(start)));
         assert!(is_ours || !command.starts_with("::"), "{line}");
-        assert!(is_ours || !line.contains("##["), "{line}");
+        assert!(!line.contains("##["), "{line}");
     }
 }
 

@@ -14,6 +14,7 @@ use crate::config::Github;
 use crate::event::{Event, Summary};
 use crate::outcome::{Failure, Kind, Outcome};
 use crate::record::cause;
+use crate::request::Location;
 use crate::sanitize::{escape, shorten};
 
 /// So many errors, and so many warnings, get an annotation of their own: GitHub shows ten of each in a step, and one
@@ -44,19 +45,9 @@ impl Annotations {
         };
         *count += 1;
         if let Some(failure) = outcome.failure().filter(|_| *count <= MOST) {
-            let place = self.place(outcome);
+            let place = place(&outcome.subject.location, &self.github);
             annotate(command, &place, &words(outcome, failure), page);
         }
-    }
-
-    /// `file=urls.txt,line=7,`; nothing for what stands in no file.
-    fn place(&self, outcome: &Outcome) -> String {
-        let location = &outcome.subject.location;
-        if matches!(&*location.source, "<args>" | "-") {
-            return String::new();
-        }
-        let file = in_workspace(&location.source, &self.github);
-        format!("file={},line={},", property(&escape(&file)), location.line)
     }
 
     /// What has no annotation of its own.
@@ -91,9 +82,40 @@ impl Teller for Annotations {
     }
 }
 
+/// What is wrong with a list: its places with the column and the words, or the words alone, and how many there are in
+/// all. For a run that is refused before anything else is told.
+pub fn refused<'e>(
+    wrong: impl Iterator<Item = (Option<(&'e Location, usize)>, String)>,
+    count: u64,
+    github: &Github,
+    stderr: &mut dyn io::Write,
+) -> io::Result<()> {
+    let mut page = Page::new(false);
+    for (at, words) in wrong.take(usize::try_from(MOST).unwrap_or(usize::MAX)) {
+        let place = at.map(|(location, column)| format!("{}col={column},", place(location, github)));
+        let place = place.filter(|place| place.starts_with("file=")).unwrap_or_default();
+        annotate("error", &place, &shorten(&words, CAUSE_CHARS), &mut page);
+    }
+    if let Some(more) = count.checked_sub(MOST).filter(|more| *more > 0) {
+        annotate("error", "", &format!("and {more} more errors in the list"), &mut page);
+    }
+    stderr.write_all(page.bytes())
+}
+
+/// `file=urls.txt,line=7,`; nothing for what stands in no file.
+fn place(location: &Location, github: &Github) -> String {
+    if matches!(&*location.source, "<args>" | "<--defaults>" | "-") {
+        return String::new();
+    }
+    let file = in_workspace(&location.source, github);
+    format!("file={},line={},", property(&escape(&file)), location.line)
+}
+
 /// `::error file=urls.txt,line=7,title=greenfetch::words`.
 fn annotate(command: &str, place: &str, words: &str, page: &mut Page) {
-    page.say(format_args!("::{command} {place}title=greenfetch::{}\n", message(&escape(words))));
+    let line = format!("::{command} {place}title=greenfetch::{}\n", message(&escape(words)));
+    // What begins a command of the older form, which may stand anywhere.
+    page.push(&line.replace("##[", "##\\x5b"));
 }
 
 fn words(outcome: &Outcome, failure: &Failure) -> String {

@@ -49,6 +49,7 @@ mod trace;
 
 pub use figures::{bytes, seconds};
 pub use file::{InPlace, as_it_is};
+pub use github::refused;
 pub use guard::Guarded;
 pub use json::json_line;
 pub use reports::write_again;
