@@ -65,7 +65,7 @@ fn text(listed: &Listed) -> String {
             let again = subject.again.as_deref().unwrap_or(&subject.listed);
             again.lines().map(|line| format!("{}\n", escape(line))).collect()
         }
-        Listed::Rejected(subject, failure) => {
+        Listed::Rejected(subject, failure, _) => {
             let location = escape(&subject.location.source);
             let line = subject.location.line;
             format!("# {location}:{line}: {}\n# {}\n", escape(&failure.message), escape(&subject.listed))

@@ -163,3 +163,35 @@ fn a_soft_line_warns_and_what_failed_in_transfer_is_not_evaluated() {
         record["checks"].as_array().unwrap().iter().map(|check| check["pass"].clone()).collect();
     assert_eq!(passes, [Value::Null, Value::Null], "{record}");
 }
+
+/// What is said of a line holds for it also where its URL is none: it is chosen, soft and told as any other.
+#[test]
+fn the_checks_of_a_line_that_is_no_url_are_not_evaluated() {
+    let list = "@defaults tag=smoke expect=200\n\
+                htps://a.test/ body*=x name=slip\n\
+                http://a.test:99999/ bytes>=1 tag=other\n\
+                a.test soft\n\
+                plain words expect=200\n";
+    Greenfetch::new()
+        .args(["--tag", "smoke"])
+        .list_text(list)
+        .in_every_mode()
+        .json(|records| {
+            let told = |record: &Value| {
+                let checks = record["checks"].as_array().expect("checks are a list").iter();
+                let checks = checks.inspect(|check| assert!(check["pass"].is_null(), "{check}"));
+                let checks: Vec<&str> = checks.filter_map(|check| check["check"].as_str()).collect();
+                format!("{} {} {}", record["error"]["class"], record["outcome"], checks.join(" "))
+            };
+            let expected = [
+                "\"url\" \"fail\" expect=200 body*=x",
+                "\"url\" \"fail\" expect=200 bytes>=1",
+                "\"url\" \"soft\" expect=200",
+                "\"url\" \"fail\" expect=200",
+            ];
+            assert_eq!(records.iter().map(told).collect::<Vec<_>>(), expected);
+            assert_eq!(records[0]["name"], "slip");
+        })
+        .any_stderr()
+        .status(1);
+}

@@ -393,13 +393,15 @@ impl Engine {
         for entry in entries {
             self.summary.taken_up += 1;
             match entry {
-                Listed::Rejected(subject, failure) => {
+                Listed::Rejected(subject, failure, checks) => {
                     if let Some(rounds) = self.rounds.as_mut().filter(|_| !subject.soft) {
                         rounds.give_up_hope(|| {
                             format!("{} can never pass ({})", subject.location, failure.class)
                         });
                     }
-                    self.finish(Outcome::without_a_slot(subject, failure, Duration::ZERO, now));
+                    let mut outcome = Outcome::without_a_slot(subject, failure, Duration::ZERO, now);
+                    outcome.attempts[0].verdicts = check::not_evaluated(&checks);
+                    self.finish(outcome);
                 }
                 Listed::Request(request) if self.summary.stop.is_some() => {
                     self.give_up(Waiting::first(request, now), now, Class::Cancelled, self.reason());

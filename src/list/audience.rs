@@ -60,6 +60,18 @@ pub(super) struct Found<'a> {
     pub(super) defaults: &'a Arc<[Setting]>,
 }
 
+/// A line without a URL.
+pub(super) struct Rejected<'a> {
+    pub(super) at: At<'a>,
+    /// Its first word.
+    pub(super) text: Cow<'a, str>,
+    /// The message of its failure.
+    pub(super) reason: String,
+    /// Of this line alone; none where they are not all right.
+    pub(super) settings: Arc<[Setting]>,
+    pub(super) defaults: Arc<[Setting]>,
+}
+
 /// Who is told what a list has in it.
 pub(super) trait Audience {
     /// An entry begins; what was wrong with its own line comes after it.
@@ -69,7 +81,7 @@ pub(super) trait Audience {
     /// The entry that began last has all its settings, if there is one that was not settled yet.
     fn settle(&mut self) -> Result<(), Closed>;
     /// A line without a URL.
-    fn rejected(&mut self, at: At<'_>, text: Cow<'_, str>, reason: String) -> Result<(), Closed>;
+    fn rejected(&mut self, rejected: Rejected<'_>) -> Result<(), Closed>;
     /// Something is wrong: with the entry that began last, unless that is settled, else with the line.
     fn fault(&mut self, at: At<'_>, fault: &Fault<'_>) -> Result<(), Closed>;
     /// A sentence for the person at the shell.

@@ -2,10 +2,9 @@
 //!
 //! Knows errors, and counts what is right. Refuses to keep an entry: memory does not follow the list's length.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::audience::{At, Audience, Closed, Found, Halt};
+use super::audience::{At, Audience, Closed, Found, Halt, Rejected};
 use super::grammar::Fault;
 use super::input::Input;
 use super::setting::Setting;
@@ -99,7 +98,7 @@ impl Audience for Census {
         Ok(())
     }
 
-    fn rejected(&mut self, _: At<'_>, _: Cow<'_, str>, _: String) -> Result<(), Closed> {
+    fn rejected(&mut self, _: Rejected<'_>) -> Result<(), Closed> {
         self.entries += 1;
         Ok(())
     }

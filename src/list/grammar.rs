@@ -50,6 +50,8 @@ pub(super) enum Line<'a> {
         text: Cow<'a, str>,
         /// The message of its failure.
         reason: String,
+        /// Where settings may begin; `None` where nobody knows.
+        settings: Option<Rest<'a>>,
     },
     /// An error of the list.
     Error(Fault<'a>),
@@ -176,14 +178,14 @@ pub(super) fn parse_operand(operand: &str) -> Line<'_> {
         None if is_http(line) => {
             Line::Entry { method: None, word: line, settings: Rest { line, at: line.len() } }
         }
-        None => Line::Rejected { text: line.into(), reason: http_url::reject(line) },
+        None => Line::Rejected { text: line.into(), reason: http_url::reject(line), settings: None },
     }
 }
 
 fn too_long(content: &[u8]) -> Line<'static> {
     let text = String::from_utf8_lossy(&content[..content.len().min(CUT_TEXT * 4)]);
     let text = text.trim_start_matches(BLANKS).chars().take(CUT_TEXT).collect::<String>();
-    Line::Rejected { text: text.into(), reason: "line longer than 64 KiB".to_owned() }
+    Line::Rejected { text: text.into(), reason: "line longer than 64 KiB".to_owned(), settings: None }
 }
 
 /// A line that is no text is one failed record, unless it was to be a setting: then its entry must not be fetched
@@ -243,7 +245,8 @@ fn comment(line: &str) -> usize {
 fn text(content: &[u8]) -> Result<&str, Line<'_>> {
     let Ok(line) = str::from_utf8(content) else {
         let word = content.split(|&byte| is_blank(byte)).find(|word| !word.is_empty()).unwrap_or_default();
-        return Err(Line::Rejected { text: String::from_utf8_lossy(word), reason: "not UTF-8".to_owned() });
+        let (text, reason) = (String::from_utf8_lossy(word), "not UTF-8".to_owned());
+        return Err(Line::Rejected { text, reason, settings: None });
     };
     match line.chars().find(|&c| c.is_control() && c != '\t') {
         None => Ok(line),
@@ -252,6 +255,7 @@ fn text(content: &[u8]) -> Result<&str, Line<'_>> {
             Err(Line::Rejected {
                 text,
                 reason: format!("a control character (U+{:04X}) in the line", c as u32),
+                settings: None,
             })
         }
     }
@@ -278,7 +282,10 @@ fn parse_text(line: &str, has_base: bool) -> Line<'_> {
     match second {
         Some(second) if is_url_word(second.text) => before_url(line, &first, &second, words.next().as_ref()),
         second if has_base && !http_url::has_scheme(first.text) => relative(line, &first, second.as_ref()),
-        second => Line::Rejected { text: first.text.into(), reason: reason(&first, second.as_ref()) },
+        second => {
+            let settings = Some(Rest { line, at: first.end() });
+            Line::Rejected { text: first.text.into(), reason: reason(&first, second.as_ref()), settings }
+        }
     }
 }
 
@@ -337,7 +344,8 @@ fn before_url<'a>(line: &'a str, first: &Word<'a>, url: &Word<'a>, after: Option
         Ok(method) => return entry(line, Some(method), url, after),
         Err(_) if are_mirrors(line, first, url) => return mirrors(line, url),
         Err(_) if first.text.contains("://") => {
-            return Line::Rejected { text: first.text.into(), reason: http_url::reject(first.text) };
+            let reason = http_url::reject(first.text);
+            return Line::Rejected { text: first.text.into(), reason, settings: None };
         }
         Err(error) => error,
     };

@@ -3,13 +3,12 @@
 //! Knows batches and how reading goes on after an error. Refuses to read further ahead than one block, to hold more
 //! entries than it has credits for and one, and to know what an entry is made into.
 
-use std::borrow::Cow;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use super::audience::{At, Audience, Closed, Found, Halt};
+use super::audience::{At, Audience, Closed, Found, Halt, Rejected};
 use super::grammar::Fault;
 use super::http_url::{self, Urls};
 use super::input::Input;
@@ -230,16 +229,10 @@ where
         self.take(entry)
     }
 
-    fn rejected(&mut self, at: At<'_>, text: Cow<'_, str>, reason: String) -> Result<(), Closed> {
-        self.take(Entry {
-            location: at.location(),
-            method: None,
-            text: text.into_owned(),
-            url: Err(reason),
-            settings: Arc::default(),
-            defaults: Arc::default(),
-            again: None,
-        })
+    fn rejected(&mut self, rejected: Rejected<'_>) -> Result<(), Closed> {
+        let Rejected { at, text, reason, settings, defaults } = rejected;
+        let (location, text, url) = (at.location(), text.into_owned(), Err(reason));
+        self.take(Entry { location, method: None, text, url, settings, defaults, again: None })
     }
 
     /// An error of the list has come too late to refuse the run: it is a failed record, and the exit is 2 at the end.
@@ -247,7 +240,10 @@ where
         self.faults += 1;
         let (text, reason) = secrets::told(fault);
         match &mut self.begun {
-            None => return self.rejected(at, text.into(), reason),
+            None => {
+                let (settings, defaults) = Default::default();
+                return self.rejected(Rejected { at, text: text.into(), reason, settings, defaults });
+            }
             Some(begun) if begun.entry.location.line == at.line => begun.faults.push(reason),
             Some(begun) => begun.faults.push(format!("line {}: {reason}", at.line)),
         }

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::audience::{At, Audience, Closed, Found, Halt};
+use super::audience::{At, Audience, Closed, Found, Halt, Rejected};
 use super::grammar::{self, Directive, Fault, Line, Rest};
 use super::input::{Input, Text};
 use super::lines::RawLine;
@@ -145,9 +145,11 @@ impl<'r> Walker<'r> {
             Line::Entry { method, word, settings } => {
                 Ok(self.entry(at, method, word, settings, scope, audience)?)
             }
-            Line::Rejected { text, reason } => {
+            Line::Rejected { text, reason, settings } => {
                 self.open = Open::Broken;
-                Ok(audience.rejected(at, text, reason)?)
+                let settings = settings.map(|rest| self.if_all_are_right(rest, scope, audience));
+                let (settings, defaults) = (settings.unwrap_or_default(), Arc::clone(&scope.defaults));
+                Ok(audience.rejected(Rejected { at, text, reason, settings, defaults })?)
             }
             Line::Error(fault) => {
                 self.open = Open::Broken;
@@ -198,7 +200,10 @@ impl<'r> Walker<'r> {
                 });
                 audience.settle()
             }
-            Line::Rejected { text, reason } => audience.rejected(at, text, reason),
+            Line::Rejected { text, reason, .. } => {
+                let (settings, defaults) = (Arc::clone(&self.none), Arc::clone(&scope.defaults));
+                audience.rejected(Rejected { at, text, reason, settings, defaults })
+            }
             Line::Error(fault) => audience.fault(at, &fault),
             _ => Ok(()),
         }
@@ -248,6 +253,18 @@ impl<'r> Walker<'r> {
         }
         audience.entry(found(settings));
         faults.iter().try_for_each(|fault| audience.fault(at, fault))
+    }
+
+    /// Settings behind what is no URL: none where they are not all right, as nobody knows what such a line is.
+    fn if_all_are_right(
+        &mut self,
+        rest: Rest<'_>,
+        scope: &Scope,
+        audience: &mut impl Audience,
+    ) -> Arc<[Setting]> {
+        let mut faults = Vec::new();
+        let settings = self.cut_all(rest, scope, audience, &mut faults);
+        if faults.is_empty() { settings.into() } else { Arc::default() }
     }
 
     /// Settings of a line that begins no entry.

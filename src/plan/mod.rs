@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use url::Url;
 
+use crate::check::Check;
 use crate::config::Config;
 use crate::credentials::{basic, basic_of_userinfo};
 use crate::curl::Curl;
@@ -31,8 +32,8 @@ const AUTHORIZATION: &str = "Authorization";
 pub enum Listed {
     /// Something to fetch.
     Request(Arc<Request>),
-    /// A line that cannot be fetched: one failed record, the rest goes on.
-    Rejected(Arc<Subject>, Failure),
+    /// A line that cannot be fetched: one failed record, the rest goes on. Its checks are not evaluated.
+    Rejected(Arc<Subject>, Failure, Arc<[Check]>),
 }
 
 /// What requests of a run have in common, made once and shared by them.
@@ -116,7 +117,8 @@ impl Planner {
             Ok(url) => Listed::Request(Arc::new(self.request(&terms, shared, subject, url))),
             Err(reason) => {
                 let reason = self.masks.mask(&reason).into_owned();
-                Listed::Rejected(Arc::new(subject), Failure::new(Class::Url, Phase::Queue, reason))
+                let failure = Failure::new(Class::Url, Phase::Queue, reason);
+                Listed::Rejected(Arc::new(subject), failure, Arc::clone(&terms.checks))
             }
         })
     }
@@ -237,7 +239,7 @@ mod tests {
     fn request(planner: &Planner, text: &str) -> Arc<Request> {
         match planner.clone().plan(3, entry(text)).unwrap() {
             Listed::Request(request) => request,
-            Listed::Rejected(_, failure) => panic!("{text}: {failure}"),
+            Listed::Rejected(_, failure, _) => panic!("{text}: {failure}"),
         }
     }
 
@@ -278,7 +280,7 @@ mod tests {
         let planner = Planner::new(&config(|_| {}));
         let mut entry = entry("https://u:se/cret@a:x/");
         entry.url = Err("the port is no number".to_owned());
-        let Listed::Rejected(subject, failure) = planner.clone().plan(3, entry).unwrap() else {
+        let Listed::Rejected(subject, failure, _) = planner.clone().plan(3, entry).unwrap() else {
             panic!("a request")
         };
         assert_eq!((subject.urlnum, subject.location.line, &*subject.host), (3, 7, ""));

@@ -59,8 +59,8 @@ fn a_line_without_a_url_is_one_failed_record() {
         (b"key=value", "key=value", "not an http or https URL"),
         (b" a/b=c", "a/b=c", "not an http or https URL"),
     ] {
-        let expected = Line::Rejected { text: word.into(), reason: expected.to_owned() };
-        assert_eq!(line(text), expected, "{text:?}");
+        let Line::Rejected { text: found, reason, .. } = line(text) else { panic!("{text:?}") };
+        assert_eq!((&*found, &*reason), (word, expected), "{text:?}");
     }
 }
 
@@ -68,8 +68,11 @@ fn a_line_without_a_url_is_one_failed_record() {
 fn a_line_that_is_too_long_is_one_failed_record_with_its_beginning() {
     let bytes = "ü".repeat(1000).into_bytes();
     let rejected = parse(&RawLine { number: 1, bytes: &bytes, is_cut: true }, false);
-    let expected =
-        Line::Rejected { text: "ü".repeat(80).into(), reason: "line longer than 64 KiB".to_owned() };
+    let expected = Line::Rejected {
+        text: "ü".repeat(80).into(),
+        reason: "line longer than 64 KiB".to_owned(),
+        settings: None,
+    };
     assert_eq!(rejected, expected);
     assert_eq!(parse_operand(&"ü".repeat(LINE_MAX)), expected);
 }
@@ -103,7 +106,7 @@ fn an_operand_is_one_url_without_comments() {
         ("ftp://a/", "scheme ftp is not fetched: http and https only"),
         ("https://a/\nb", "a control character (U+000A) in the line"),
     ] {
-        let rejected = Line::Rejected { text: operand.into(), reason: expected.to_owned() };
+        let rejected = Line::Rejected { text: operand.into(), reason: expected.to_owned(), settings: None };
         assert_eq!(parse_operand(operand), rejected);
     }
     for operand in ["https://a/ #b", "https://a/ ", "https://a/\tb"] {
