@@ -55,7 +55,7 @@ const DOORS: &[Door] = &[
     },
     Door {
         words: &["regex_automata::"],
-        places: &["check/pattern.rs"],
+        places: &["check/pattern.rs", "check/pattern/"],
         instead: "compile a check::Check, which shares what was compiled",
     },
     Door {
