@@ -42,25 +42,26 @@ pub fn diff(config: &Config, mut streams: Streams) -> Result<ExitStatus, String>
     let (old, new) = (reading::read(old)?, reading::read(new)?);
     let differences = Differences::of(&pairs(&old.records, &new.records));
     let output = &config.output;
-    let (says, sums_up) = (output.verbosity > Verbosity::Silent, output.verbosity >= Verbosity::Normal);
-    if says {
-        let mut remarks: String = warnings(&old, &new, &differences)
-            .iter()
-            .map(|words| format!("greenfetch: warning: {words}\n"))
-            .collect();
-        if sums_up {
-            remarks.push_str(&summary(&differences));
-        }
-        // Nothing is left to say it to when this fails.
-        let _ = streams.stderr.write_all(remarks.as_bytes()).and_then(|()| streams.stderr.flush());
-    }
-    let told = match (says, output.json) {
-        (false, _) => Vec::new(),
-        (true, true) => json_line(&document::of(&old, &new, &differences)),
-        (true, false) => lines(&differences).into_bytes(),
-    };
     let gate = if differences.has_regression() { ExitStatus::Gate } else { ExitStatus::Pass };
-    Ok(ExitStatus::worst([gate, print(&mut streams.stdout, &told)]))
+    if output.verbosity == Verbosity::Silent {
+        return Ok(gate);
+    }
+    // Nothing is left to say it to when standard error fails.
+    let mut say =
+        |text: &str| _ = streams.stderr.write_all(text.as_bytes()).and_then(|()| streams.stderr.flush());
+    for words in warnings(&old, &new, &differences) {
+        say(&format!("greenfetch: warning: {words}\n"));
+    }
+    let told = if output.json {
+        json_line(&document::of(&old, &new, &differences))
+    } else {
+        lines(&differences).into_bytes()
+    };
+    let printed = print(&mut streams.stdout, &told);
+    if output.verbosity >= Verbosity::Normal {
+        say(&summary(&differences));
+    }
+    Ok(ExitStatus::worst([gate, printed]))
 }
 
 /// What is wrong with the two runs, or with holding them against each other.
