@@ -18,6 +18,11 @@ formats:
 golden:
     GREENFETCH_WRITE_GOLDEN=1 cargo test --lib golden_file
 
+# Draw the pictures of docs anew, each by the command that stands beside it; then look at them in a browser
+pictures: release
+    target/release/greenfetch demo -qq -j 4 --timeline docs/four-jobs.svg
+    target/release/greenfetch demo -qq --compare --runs 1 --timeline docs/three-modes.svg
+
 # The tests against nginx, Apache, HAProxy, squid and Python's http.server, which have to be installed
 servers:
     bash .ci/check servers

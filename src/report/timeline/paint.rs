@@ -18,7 +18,7 @@ pub(super) fn class(stretch: Stretch) -> &'static str {
 /// The picture has no other style, so that a page can allow this one alone. Letters are monospaced, so that how many fit
 /// is known without a font.
 pub(in crate::report) const STYLE: &str = "
-svg{max-width:1100px;--ink:#1c2024;--soft:#5b636b;--paper:#fff;--grid:#c9ced3;--bad:#b3261e;--line:rgba(0,0,0,.55);\
+svg{max-width:1100px;color-scheme:light dark;--ink:#1c2024;--soft:#5b636b;--paper:#fff;--grid:#c9ced3;--bad:#b3261e;--line:rgba(0,0,0,.55);\
 font:12px ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace}
 @media (prefers-color-scheme:dark){svg{--ink:#e8eaed;--soft:#a7b0b8;--paper:#15181c;--grid:#3a4148;--bad:#ff9a8f;\
 --line:rgba(0,0,0,.7)}}

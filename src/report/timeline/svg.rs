@@ -321,6 +321,16 @@ mod tests {
     }
 
     #[test]
+    fn the_pictures_of_the_documents_look_as_pictures_do() {
+        for picture in
+            [include_str!("../../../docs/four-jobs.svg"), include_str!("../../../docs/three-modes.svg")]
+        {
+            assert!(picture.contains(paint::STYLE) && picture.contains(&paint::patterns()), "just pictures");
+            assert!(is_nested(picture) && picture.len() < 60_000, "{}", picture.len());
+        }
+    }
+
+    #[test]
     fn hostile_bytes_mark_nothing_up() {
         let mut hostile = Lane::new("");
         let mut outcome = Outcome::new(subject(1), vec![attempt(at(0), 10)]);
