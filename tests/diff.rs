@@ -151,3 +151,18 @@ fn results_that_cannot_be_read_are_exit_2() {
     assert_eq!(missing.status, Some(2), "{}", missing.story);
     assert!(missing.stderr.contains("cannot read /nowhere"), "{}", missing.story);
 }
+
+#[test]
+fn nothing_that_a_server_says_is_a_command_of_a_log_or_a_terminal() {
+    let origin = Origin::start().script("/x", Script::sequence([Script::ok("hello"), Script::status(500)]));
+    let (old, mut new) = (results(&origin, &["/x"]), results(&origin, &["/x"]));
+    find(&mut new, "/x")["errormsg"] = "\u{1b}[2J ##[error]x\n::error::y \u{202e}".into();
+    for args in [&[][..], &["--json"]] {
+        let diff =
+            Greenfetch::new().file("old", text(&old)).file("new", text(&new)).args(args.iter().copied());
+        let told = diff.args(["diff", "old", "new"]).env("GITHUB_ACTIONS", "true").spawn().finish();
+        assert_eq!((told.status, told.stdout.lines().count()), (Some(4), 1), "{}", told.story);
+        let acts = ["\u{1b}", "\u{202e}", "##["].into_iter().find(|acts| told.stdout.contains(acts));
+        assert_eq!(acts, None, "{}", told.story);
+    }
+}
