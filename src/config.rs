@@ -476,6 +476,8 @@ pub struct Output {
     pub github: Option<Github>,
     /// Whether the bar is drawn: stderr is a terminal, not CI, no `-q`, no `--no-progress-meter`.
     pub progress: bool,
+    /// `--live`, without `-q`: above the bar, where that is drawn; else in lines.
+    pub live: bool,
 }
 
 impl Output {

@@ -36,6 +36,13 @@ pub enum Event {
     Warning(String),
     /// The table of what is parked where, asked for by SIGUSR1 or written when a signal or the deadline ends the run.
     Parked(ParkedTable),
+    /// The same, for `--live` without a screen.
+    Live {
+        /// What was seen.
+        table: ParkedTable,
+        /// When, from the run's start.
+        at: Duration,
+    },
     /// A round of `--until-pass` has ended and left something to ask again.
     Round(Round),
     /// The last event of every run.

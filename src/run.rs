@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use crate::cli::{self, Command, DemoCommand, Environment, HelpTopic};
 use crate::compare;
-use crate::config::{Concurrency, Config, Operand, Verbosity};
+use crate::config::{Concurrency, Config, Operand, Output, Verbosity};
 use crate::demo;
 use crate::dry_run;
-use crate::engine::{Engine, Message, Orders, Parts};
+use crate::engine::{Batches, Engine, Message, Orders, Parts, View};
 use crate::event::{RunInfo, Stop};
 use crate::exit::{ExitStatus, SIGPIPE, TABLE, exit_status};
 use crate::http::{Client, Fetch};
@@ -22,7 +22,7 @@ use crate::list::{self, Credits, Delivery, Reading, Refusal, Variables};
 use crate::plan::{Listed, Planner};
 use crate::prefork::{self, Processes};
 use crate::record;
-use crate::report::{self, About, Guarded, Streams};
+use crate::report::{self, About, Guarded, Sinks, Streams};
 use crate::results;
 use crate::runtime::{self, Runtime, Sender, is_readable_within, limits};
 use crate::sanitize::{Masks, escape};
@@ -33,6 +33,16 @@ use crate::what_if::{self, Gatherer, Seen};
 /// How long an entry of a stream waits for indented lines below it, once nothing more is there: whoever writes a list
 /// line by line is that much faster, and nobody sees the difference.
 const PATIENCE: Duration = Duration::from_millis(10);
+
+/// Between two drawings of the bar below results, each of which takes it off and puts it back: nine a second, as the
+/// bar's own thread adds one.
+const DRAWING: Duration = Duration::from_millis(112);
+
+/// Between two lines of `--live` without a bar.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// For a terminal: to the line's beginning, and away with what follows (ECMA-48: CR, ED).
+const CLEAR_LINE: &[u8] = b"\r\x1b[J";
 
 /// Why a run did not begin: exit 2, and the whole text for standard error.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +106,8 @@ pub fn run(config: &Config, mut streams: Streams) -> Result<ExitStatus, Refused>
     let Parts { engine, sender, batches, queue, view } = parts;
 
     let warnings = [lowered, insecure_warning(config), secret_warning(&list, &planner)];
-    signal::forward(sender.clone(), view, queue).map_err(no_thread)?;
+    signal::forward(sender.clone(), view.clone(), queue, clearing(&config.output, &runtime))
+        .map_err(no_thread)?;
     runtime.start_root(move || engine.run(warnings.into_iter().flatten())).map_err(no_thread)?;
     let for_list = sender.clone();
     list.start(
@@ -106,7 +117,7 @@ pub fn run(config: &Config, mut streams: Streams) -> Result<ExitStatus, Refused>
     )
     .map_err(no_thread)?;
 
-    let batches = report::scrubbed(batches, masks);
+    let batches = report::scrubbed(shown(&config.output, view, batches, &mut sinks), masks);
     let (summary, told) = report::pump(batches, &mut sinks, |stop: Stop| sender.send(Message::Stop(stop)));
     if !config.run.what_if.is_empty() {
         // A processor each: what is asked is whether they were busy.
@@ -178,6 +189,32 @@ fn patient(streams: Streams, runtime: &Runtime) -> Streams {
         stderr = Box::new(outlet);
     }
     Streams { stdout, stderr, stdout_is_terminal, stderr_is_terminal }
+}
+
+/// What a person wants to see while it lasts: `--live`, and results in steps where they share a screen with the bar.
+fn shown(output: &Output, view: View, batches: Batches, sinks: &mut Sinks) -> Batches {
+    let batches = if sinks.share_a_screen() { batches.in_steps(DRAWING) } else { batches };
+    match (output.live, output.progress) {
+        (false, _) => batches,
+        (true, true) => {
+            sinks.show_live(Arc::new(move || view.parked(Instant::now())));
+            batches
+        }
+        (true, false) => batches.looking_each(LOOK, move |now| view.live(now)),
+    }
+}
+
+/// Leaves the line of the bar to the shell when the process ends at once; of `--live`, which stands above it, the last
+/// look stays.
+fn clearing(output: &Output, runtime: &Runtime) -> impl FnMut() + Send + use<> {
+    let screen = output.progress.then(|| runtime.outlet(io::stderr()).ok());
+    let mut screen = screen.flatten();
+    move || {
+        if let Some(screen) = &mut screen {
+            // Nobody is left to be told that it failed.
+            let _ = screen.write_all(CLEAR_LINE);
+        }
+    }
 }
 
 /// A report that is no regular file: one of our own streams, at the place in it where we are, or a pipe or device.

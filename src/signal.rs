@@ -15,11 +15,17 @@ use crate::event::{Event, Stop};
 use crate::runtime::children::Leash;
 use crate::runtime::{self, Sender};
 
-/// Forwards signals from now on. One that the parent had us ignore, as nohup does with HUP, stays ignored.
+/// Forwards signals from now on. One that the parent had us ignore, as nohup does with HUP, stays ignored. `tidy_up` is
+/// called before a second one ends the process at once.
 ///
 /// # Errors
 /// What the system said when there is no thread or descriptor for it.
-pub fn forward(sender: Sender<Message>, view: View, queue: Arc<Queue>) -> io::Result<()> {
+pub fn forward(
+    sender: Sender<Message>,
+    view: View,
+    queue: Arc<Queue>,
+    mut tidy_up: impl FnMut() + Send + 'static,
+) -> io::Result<()> {
     let ends = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !runtime::is_signal_ignored(*signal));
     let mut signals = Signals::new(ends.chain([SIGUSR1]))?;
     let builder = std::thread::Builder::new().name("signals".to_owned()).stack_size(64 << 10);
@@ -29,8 +35,11 @@ pub fn forward(sender: Sender<Message>, view: View, queue: Arc<Queue>) -> io::Re
             match signal {
                 // Told past the loop, so that it comes also while the worker is blocked.
                 SIGUSR1 => queue.put(&mut vec![Event::Parked(view.parked(Instant::now()))]),
-                // Nothing is tidied up here, not even the files of bodies under way: the disk may be what hangs.
-                signal if is_second => die_of(signal),
+                signal if is_second => {
+                    // The screen alone, not the files of bodies under way: the disk may be what hangs.
+                    tidy_up();
+                    die_of(signal);
+                }
                 signal => {
                     is_second = true;
                     // Where they were is known no more once they are cancelled.

@@ -23,6 +23,7 @@ mod json;
 mod limits;
 mod lines;
 mod list;
+mod live;
 mod mixtures;
 mod modes;
 mod name_server;

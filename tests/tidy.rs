@@ -25,7 +25,12 @@ const DOORS: &[Door] = &[
         instead: "take an Attempt; only http knows how it came about",
     },
     Door { words: &["quick_junit::"], places: &["report/junit.rs"], instead: "write a report of rows" },
-    Door { words: &["indicatif::"], places: &["report/progress.rs"], instead: "be a Sink" },
+    Door {
+        words: &["indicatif::"],
+        places: &["report/progress.rs", "report/screen.rs"],
+        instead: "be a Sink",
+    },
+    Door { words: &["console::"], places: &["report/screen.rs"], instead: "be a Sink" },
     Door {
         words: &["serde_json::"],
         places: &[

@@ -470,6 +470,13 @@ pub(super) struct OutputArgs {
     /// one that counts the rest; counts are the step's outputs; nothing that came from outside is a command of the log.
     #[arg(long, hide_short_help = true, value_name = "CI", value_parser = Typed(ci::parse_ci))]
     pub(super) ci: Option<CiChoice>,
+    /// Show what the run does at each moment
+    ///
+    /// Above the bar: slots in use, the pace, URLs by phase, and those that have been where they are the longest. Without
+    /// a terminal, in CI or with --no-progress-meter a line a second on standard error, when there is something new.
+    /// Never with -q.
+    #[arg(long, hide_short_help = true)]
+    pub(super) live: bool,
     /// No progress bar
     ///
     /// It is drawn only on a terminal, and never in CI or with -q.

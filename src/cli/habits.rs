@@ -39,8 +39,6 @@ const HABITS: &[Habit] = &[
     habit(&["-#", "--progress-bar", "--show-progress", "-N", "--no-buffer", "--line-buffered"],
         "leave it out: lines are written as URLs finish, with a bar on a terminal"),
     habit(&["--no-verbose"], "-q leaves the summary out, -qq everything"),
-    habit(&["--live"],
-        "not in this version; --json and --report json=FILE have everything for a report of one's own"),
     // How a request is made.
     habit(&["--data-urlencode", "--url-query", "-G", "--get"],
         "there is no encoding of data; write it encoded, with -d or after ? in the URL"),

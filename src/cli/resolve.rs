@@ -191,7 +191,8 @@ fn given(args: &Args) -> Given {
 fn output(typed: &OutputArgs, silent: bool, env: &Environment) -> Result<Output, UsageError> {
     let verbosity = verbosity(typed, silent)?;
     // `-s` with `-v` is curl's "no bar, but say what happens".
-    let bar_is_wanted = verbosity >= Verbosity::Normal && !silent && !typed.no_progress_meter;
+    let is_chatty = verbosity >= Verbosity::Normal && !silent;
+    let bar_is_wanted = is_chatty && !typed.no_progress_meter;
     Ok(Output {
         json: typed.json,
         headers: typed.headers,
@@ -207,6 +208,7 @@ fn output(typed: &OutputArgs, silent: bool, env: &Environment) -> Result<Output,
         github: ci::github(typed.ci.unwrap_or(CiChoice::Auto), env),
         color: color(typed.color.unwrap_or(ColorChoice::Auto), env),
         progress: bar_is_wanted && env.stderr_is_terminal && !is_ci(env) && !is_dumb(env),
+        live: typed.live && is_chatty,
     })
 }
 
@@ -371,6 +373,29 @@ mod tests {
         ];
         for (terminal, line, vars, color) in rows {
             assert_eq!(shows(terminal, line, vars).0, color, "{terminal} {line} {vars:?}");
+        }
+    }
+
+    #[test]
+    fn live_is_above_the_bar_or_in_lines_and_never_with_q() {
+        for (terminal, line, live, progress) in [
+            (true, "--live", true, true),
+            (true, "--live -v", true, true),
+            (true, "--live --no-progress-meter", true, false),
+            (false, "--live", true, false),
+            (true, "--live -q", false, false),
+            (false, "--live -qq", false, false),
+            (false, "--live -s", false, false),
+            (true, "", false, true),
+        ] {
+            let argv = ["greenfetch", "demo"].into_iter().chain(line.split_whitespace()).map(OsString::from);
+            let Ok(Command::Demo(DemoCommand::Fetch(config))) =
+                surrounded(terminal, &[], |env| parse(argv, env))
+            else {
+                panic!("{line}")
+            };
+            let Output { live: is_live, progress: has_bar, .. } = config.output;
+            assert_eq!((is_live, has_bar), (live, progress), "{terminal} {line}");
         }
     }
 

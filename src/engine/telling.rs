@@ -3,7 +3,7 @@
 //! Knows when a batch leaves. Refuses to know who listens.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::event::Event;
@@ -38,12 +38,20 @@ struct State {
 }
 
 impl Queue {
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn count(&self, state: &State) {
         self.untaken.store(state.events.len() + state.in_hand, Ordering::Relaxed);
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>, until: Option<Instant>) -> MutexGuard<'a, State> {
+        let Some(until) = until else {
+            return self.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
+        };
+        let left = until.saturating_duration_since(Instant::now());
+        self.bell.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Puts events in and wakes the reporter. From any thread.
@@ -80,6 +88,22 @@ pub struct Batches {
     /// Tells the loop that there is room again.
     room: Box<dyn Fn() + Send>,
     is_over: bool,
+    pace: Option<Pace>,
+    look: Option<Look>,
+}
+
+/// How far apart batches are.
+struct Pace {
+    gap: Duration,
+    /// When the next one may be handed out.
+    next_at: Instant,
+}
+
+/// What is told besides, at times.
+struct Look {
+    step: Duration,
+    next_at: Instant,
+    look: Box<dyn Fn(Instant) -> Event + Send>,
 }
 
 /// Both ends, and the queue itself for those who tell from elsewhere.
@@ -87,7 +111,8 @@ pub(super) fn channel(room: impl Fn() + Send + 'static) -> (Teller, Batches, Arc
     let queue =
         Arc::new(Queue { state: Mutex::default(), untaken: AtomicUsize::new(0), bell: Condvar::new() });
     let teller = Teller { queue: Arc::clone(&queue), batch: Vec::new(), leaves_at: None };
-    let batches = Batches { queue: Arc::clone(&queue), room: Box::new(room), is_over: false };
+    let batches =
+        Batches { queue: Arc::clone(&queue), room: Box::new(room), is_over: false, pace: None, look: None };
     (teller, batches, queue)
 }
 
@@ -139,6 +164,57 @@ impl Teller {
     }
 }
 
+impl Batches {
+    /// The same, handed out in steps of this length, for somebody who draws them on a screen: when nothing has happened
+    /// the batch is empty. The last one comes at once.
+    #[must_use]
+    pub fn in_steps(self, gap: Duration) -> Batches {
+        Batches { pace: Some(Pace { gap, next_at: Instant::now() }), ..self }
+    }
+
+    /// The same, and every so often what is seen then, until the last event. The reporter's thread looks, so that nothing
+    /// gathers while it is held up.
+    #[must_use]
+    pub fn looking_each(self, step: Duration, look: impl Fn(Instant) -> Event + Send + 'static) -> Batches {
+        let next_at = Instant::now() + step;
+        Batches { look: Some(Look { step, next_at, look: Box::new(look) }), ..self }
+    }
+
+    fn is_time_to_look(&self, now: Instant) -> bool {
+        self.look.as_ref().is_some_and(|look| look.next_at <= now)
+    }
+
+    fn look(&mut self, now: Instant) -> Option<Event> {
+        let look = self.look.as_mut()?;
+        look.next_at = now + look.step;
+        Some((look.look)(now))
+    }
+
+    fn hand_out(&mut self, state: &mut State, now: Instant) -> Vec<Event> {
+        let events = std::mem::take(&mut state.events);
+        state.in_hand = events.len();
+        self.queue.count(state);
+        self.is_over = state.is_over;
+        if let Some(pace) = &mut self.pace {
+            pace.next_at = now + pace.gap;
+        }
+        if std::mem::take(&mut state.loop_waits) {
+            (self.room)();
+        }
+        events
+    }
+
+    /// When there is something to do though nothing happens.
+    fn wakes_at(&self) -> Option<Instant> {
+        let step = self.pace.as_ref().map(|pace| pace.next_at);
+        step.into_iter().chain(self.look.as_ref().map(|look| look.next_at)).min()
+    }
+
+    fn is_step(&self, now: Instant) -> bool {
+        self.pace.as_ref().is_some_and(|pace| pace.next_at <= now)
+    }
+}
+
 impl Iterator for Batches {
     type Item = Vec<Event>;
 
@@ -146,25 +222,83 @@ impl Iterator for Batches {
         if self.is_over {
             return None;
         }
-        let mut state = self.queue.state();
+        let queue = Arc::clone(&self.queue);
+        let mut state = queue.state();
         state.in_hand = 0;
-        self.queue.count(&state);
-        while state.events.is_empty() {
+        queue.count(&state);
+        loop {
+            let now = Instant::now();
+            if self.is_time_to_look(now) && !state.is_over {
+                // Nobody waits for the queue meanwhile.
+                drop(state);
+                return self.look(now).map(|seen| vec![seen]);
+            }
+            let has_events = !state.events.is_empty();
+            if self.is_step(now) || has_events && (self.pace.is_none() || state.is_over || state.loop_waits) {
+                return Some(self.hand_out(&mut state, now));
+            }
             if state.is_over {
                 return None;
             }
             if std::mem::take(&mut state.loop_waits) {
                 (self.room)();
             }
-            state = self.queue.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = queue.wait(state, self.wakes_at());
         }
-        let events = std::mem::take(&mut state.events);
-        state.in_hand = events.len();
-        self.queue.count(&state);
-        self.is_over = state.is_over;
-        if std::mem::take(&mut state.loop_waits) {
-            (self.room)();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{ParkedTable, Summary};
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn remark() -> Event {
+        Event::Warning("x".to_owned())
+    }
+
+    fn end() -> Event {
+        Event::RunFinished(Summary::default())
+    }
+
+    #[test]
+    fn steps_gather_what_happens_and_come_also_when_nothing_does() {
+        let (_, batches, _) = channel(|| ());
+        assert!(batches.in_steps(Duration::ZERO).take(3).all(|batch| batch.is_empty()));
+
+        let (_, batches, queue) = channel(|| ());
+        let mut batches = batches.in_steps(HOUR);
+        assert_eq!(batches.next().map(|batch| batch.len()), Some(0));
+        queue.put(&mut vec![remark()]);
+        queue.put(&mut vec![remark(), end()]);
+        // The last one does not wait for its step.
+        assert_eq!(batches.next().map(|batch| batch.len()), Some(3));
+        assert!(batches.next().is_none());
+    }
+
+    #[test]
+    fn a_loop_that_waits_for_room_does_not_wait_for_a_step() {
+        let (mut teller, batches, queue) = channel(|| ());
+        let mut batches = batches.in_steps(HOUR);
+        assert!(batches.next().is_some());
+        queue.put(&mut vec![remark(); MOST_UNTAKEN + 1]);
+        assert!(teller.is_behind());
+        assert_eq!(batches.next().map(|batch| batch.len()), Some(MOST_UNTAKEN + 1));
+    }
+
+    #[test]
+    fn looks_come_between_batches_until_the_last_event() {
+        let (_, batches, queue) = channel(|| ());
+        let look = |_| Event::Live { table: ParkedTable::default(), at: Duration::ZERO };
+        let mut batches = batches.looking_each(Duration::ZERO, look);
+        queue.put(&mut vec![remark()]);
+        for _ in 0..3 {
+            assert!(matches!(batches.next().as_deref(), Some([Event::Live { .. }])));
         }
-        Some(events)
+        queue.put(&mut vec![end()]);
+        assert_eq!(batches.next().map(|batch| batch.len()), Some(2));
+        assert!(batches.next().is_none());
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::event::ParkedTable;
+use crate::event::{Event, ParkedTable};
 use crate::runtime::Runtime;
 use crate::schedule::Backlog;
 
@@ -55,6 +55,11 @@ impl View {
             next_try: wakes_at.map(|at| at.saturating_duration_since(now)),
             stall: self.runtime.stall(),
         }
+    }
+
+    /// The same as something to tell.
+    pub fn live(&self, now: Instant) -> Event {
+        Event::Live { table: self.parked(now), at: now.saturating_duration_since(self.board.began) }
     }
 }
 

@@ -118,7 +118,7 @@ impl Planner {
             Err(reason) => {
                 let reason = self.masks.mask(&reason).into_owned();
                 let failure = Failure::new(Class::Url, Phase::Queue, reason);
-                Listed::Rejected(Arc::new(subject), failure, Arc::clone(&terms.checks))
+                Listed::Rejected(Arc::new(subject), failure, Arc::clone(&terms.shared.checks))
             }
         })
     }

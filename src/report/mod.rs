@@ -6,7 +6,7 @@
 //! ```text
 //!  batches of events ── pump ──┬── progress                       the bar, on the terminal itself
 //!                              ├── stdout: text or json           results
-//!                              ├── stderr: trace failures parked summary
+//!                              ├── stderr: trace failures parked live summary
 //!                              └── files: the reports, each whole or not there
 //! ```
 
@@ -29,6 +29,7 @@ mod html;
 mod json;
 mod junit;
 mod markdown;
+mod live;
 mod measures;
 mod page;
 mod parked;
@@ -38,6 +39,7 @@ mod records;
 mod rounds;
 mod reports;
 mod rows;
+mod screen;
 mod scrub;
 mod sinks;
 mod stall;
@@ -52,6 +54,7 @@ pub use file::{InPlace, as_it_is};
 pub use github::refused;
 pub use guard::Guarded;
 pub use json::json_line;
+pub use live::Look;
 pub use reports::write_again;
 pub use scrub::scrubbed;
 pub use sinks::{About, Sinks, pump, reason, sinks};

@@ -42,10 +42,7 @@ impl Teller for Parked {
 
 impl Parked {
     fn longest(&self, waiting: &[Waiting], page: &mut Page) {
-        let mut rows: Vec<&Waiting> = waiting.iter().collect();
-        rows.sort_by(|one, other| {
-            other.since.cmp(&one.since).then(one.subject.urlnum.cmp(&other.subject.urlnum))
-        });
+        let rows = longest_first(waiting);
         let shown = if self.all { rows.len() } else { LONGEST.min(rows.len()) };
         for row in &rows[..shown] {
             page.say(format_args!("{:>9.2} s  {:<8} ", row.since.as_secs_f64(), row.phase.as_str()));
@@ -61,12 +58,28 @@ impl Parked {
     }
 }
 
+/// Those that wait the longest first.
+pub(super) fn longest_first(waiting: &[Waiting]) -> Vec<&Waiting> {
+    let mut rows: Vec<&Waiting> = waiting.iter().collect();
+    rows.sort_by(|one, other| {
+        other.since.cmp(&one.since).then(one.subject.urlnum.cmp(&other.subject.urlnum))
+    });
+    rows
+}
+
+/// `queue 40, wait 9`: how many are where, in the order of a URL's life; empty when there is none.
+pub(super) fn phases(table: &ParkedTable) -> String {
+    let counts = Phase::ALL.into_iter().map(|phase| (phase, in_phase(table, phase)));
+    let counts = counts.filter(|(_, number)| *number > 0).map(|(phase, number)| format!("{phase} {number}"));
+    counts.collect::<Vec<_>>().join(", ")
+}
+
 fn by_phase(table: &ParkedTable, page: &mut Page) {
     let unfinished = count(table.rows.len() as u64 + table.queued + table.asleep, "URL", "URLs");
     page.say(format_args!("greenfetch: {unfinished} unfinished"));
-    let counts = Phase::ALL.map(|phase| (phase, in_phase(table, phase)));
-    for (index, (phase, number)) in counts.iter().filter(|(_, number)| *number > 0).enumerate() {
-        page.say(format_args!("{}{phase} {number}", if index == 0 { ": " } else { ", " }));
+    let phases = phases(table);
+    if !phases.is_empty() {
+        page.say(format_args!(": {phases}"));
     }
     if let Some(next_try) = table.next_try.filter(|_| table.asleep > 0) {
         page.say(format_args!("; the next try in {}", figures::seconds(next_try)));

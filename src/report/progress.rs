@@ -3,24 +3,42 @@
 //! Knows indicatif, and alone does. Refuses to exist when no bar is wanted: then nothing of it is built or asked.
 
 use std::collections::HashSet;
-use std::io;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::figures::bytes;
-use crate::event::{Event, RunInfo, Sink};
+use super::live::{Block, Look};
+use super::screen::{Screen, size_of_stderr};
+use crate::event::{Event, RunInfo};
 use crate::outcome::{Kind, Outcome};
+use crate::sanitize::shorten;
 
 /// Drawings a second, at most. The bar's own thread keeps its clock running while nothing happens.
 const DRAWINGS: u8 = 10;
 
-const BAR: &str = "{bar:24} {pos}/{len} {elapsed} {wide_msg}";
-const SPINNER: &str = "{spinner} {pos} {elapsed} {wide_msg}";
+/// The same where the reporter draws: the bar's thread does when that is held up.
+const DRAWINGS_BESIDE: u8 = 1;
+
+const BAR: &str = "{bar:24} {words}";
+const SPINNER: &str = "{spinner} {words}";
+
+/// What stands above the bar, of any number of lines; whoever draws asks for it.
+const LIVE: &str = "{live}\n";
+
+/// So many columns are the bar itself, with a blank on each side.
+const BAR_COLUMNS: usize = 26;
 
 /// The bar: finished of all, in flight, failed, bytes.
 pub(super) struct Progress {
     bar: ProgressBar,
+    /// Drawings of the bar's own thread, a second.
+    drawings: u8,
+    jobs: u32,
+    words: Arc<Mutex<String>>,
+    live: Option<Block>,
     in_flight: HashSet<u64>,
     finished: u64,
     failed: u64,
@@ -39,14 +57,34 @@ impl Curtain {
 }
 
 impl Progress {
-    /// A bar on stderr, which has to be a terminal.
-    pub(super) fn on_stderr() -> Progress {
-        Progress::on(ProgressDrawTarget::stderr_with_hz(DRAWINGS))
+    /// A bar on stderr, which has to be a terminal, for a run with so many slots. Where it is shared with results, the
+    /// bar is drawn below each batch of them, and hardly by itself.
+    pub(super) fn on_stderr(jobs: u32, is_shared: bool) -> Progress {
+        let drawings = if is_shared { DRAWINGS_BESIDE } else { DRAWINGS };
+        let target = match Screen::of_stderr() {
+            Some(screen) => ProgressDrawTarget::term_like_with_hz(Box::new(screen), drawings),
+            None => ProgressDrawTarget::hidden(),
+        };
+        Progress::on(target, jobs, drawings)
     }
 
-    fn on(target: ProgressDrawTarget) -> Progress {
-        let bar = ProgressBar::with_draw_target(None, target);
-        Progress { bar, in_flight: HashSet::new(), finished: 0, failed: 0, bytes: 0 }
+    fn on(target: ProgressDrawTarget, jobs: u32, drawings: u8) -> Progress {
+        Progress {
+            bar: ProgressBar::with_draw_target(None, target),
+            drawings,
+            jobs,
+            words: Arc::default(),
+            live: None,
+            in_flight: HashSet::new(),
+            finished: 0,
+            failed: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Shows above the bar what the run does: to be said before it begins.
+    pub(super) fn show_live(&mut self, look: Look) {
+        self.live = Some(Block::new(look, self.jobs, size_of_stderr));
     }
 
     /// For whoever writes to the same terminal.
@@ -56,12 +94,28 @@ impl Progress {
 
     fn start(&self, run: &RunInfo) {
         let (template, length) = if run.entries.is_some() { (BAR, run.entries) } else { (SPINNER, None) };
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        self.bar.set_style(style);
+        self.bar.set_style(self.style(template));
         if let Some(length) = length {
             self.bar.set_length(length);
         }
-        self.bar.enable_steady_tick(Duration::from_secs(1) / u32::from(DRAWINGS));
+        self.bar.enable_steady_tick(Duration::from_secs(1) / u32::from(self.drawings));
+    }
+
+    /// Words of ours are keys, as indicatif draws at once when its own message is changed.
+    fn style(&self, template: &str) -> ProgressStyle {
+        let above = if self.live.is_some() { LIVE } else { "" };
+        let style = ProgressStyle::with_template(&format!("{above}{template}"));
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        let words = Arc::clone(&self.words);
+        let style = style.with_key("words", move |state: &ProgressState, to: &mut dyn fmt::Write| {
+            let words = words.lock().unwrap_or_else(PoisonError::into_inner);
+            // It goes into a String, which takes everything.
+            let _ = to.write_str(&line(state, &words));
+        });
+        let Some(block) = self.live.clone() else { return style };
+        style.with_key("live", move |state: &ProgressState, to: &mut dyn fmt::Write| {
+            let _ = to.write_str(&block.text(state.elapsed(), state.pos()));
+        })
     }
 
     fn count(&mut self, outcome: &Outcome) {
@@ -76,8 +130,24 @@ impl Progress {
     }
 }
 
-impl Sink for Progress {
-    fn event(&mut self, event: &Event) -> io::Result<()> {
+/// What stands beside the bar itself, as far as it fits.
+fn line(state: &ProgressState, words: &str) -> String {
+    let of = state.len().map_or_else(String::new, |length| format!("/{length}"));
+    let line = format!("{}{of} {:#} {words}", state.pos(), HumanDuration(state.elapsed()));
+    shorten(&line, size_of_stderr().wide.saturating_sub(BAR_COLUMNS)).into_owned()
+}
+
+impl Progress {
+    /// Draws nothing unless the run is over.
+    pub(super) fn tell(&mut self, batch: &[Event]) {
+        batch.iter().for_each(|event| self.event(event));
+        if !self.bar.is_finished() {
+            self.bar.set_position(self.finished);
+            *self.words.lock().unwrap_or_else(PoisonError::into_inner) = self.words();
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
         match event {
             Event::RunStarted(run) => self.start(run),
             Event::Started(subject) => drop(self.in_flight.insert(subject.urlnum)),
@@ -87,17 +157,8 @@ impl Sink for Progress {
             Event::Round(_) => self.in_flight.clear(),
             // Before anybody else hears of the end, so that the summary has the screen to itself.
             Event::RunFinished(_) => self.bar.finish_and_clear(),
-            Event::Trace(..) | Event::Warning(_) | Event::Parked(_) => {}
+            Event::Trace(..) | Event::Warning(_) | Event::Parked(_) | Event::Live { .. } => {}
         }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if !self.bar.is_finished() {
-            self.bar.set_position(self.finished);
-            self.bar.set_message(self.words());
-        }
-        Ok(())
     }
 }
 
@@ -110,12 +171,13 @@ impl Drop for Progress {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::io;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use indicatif::TermLike;
 
     use super::*;
-    use crate::event::Summary;
+    use crate::event::{ParkedTable, Summary};
     use crate::outcome::{Class, Failure, Phase};
     use crate::record::samples::{outcome, passed, run, subject};
 
@@ -164,12 +226,11 @@ mod tests {
     fn on_screen() -> (Screen, Progress) {
         let screen = Screen::default();
         let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
-        (screen, Progress::on(target))
+        (screen, Progress::on(target, 50, DRAWINGS))
     }
 
     fn tell(progress: &mut Progress, events: impl IntoIterator<Item = Event>) {
-        events.into_iter().for_each(|event| progress.event(&event).unwrap());
-        progress.flush().unwrap();
+        progress.tell(&events.into_iter().collect::<Vec<_>>());
     }
 
     #[test]
@@ -181,6 +242,27 @@ mod tests {
         tell(&mut progress, [Event::RunStarted(run())].into_iter().chain(started).chain(finished));
         assert_eq!(progress.words(), "2 in flight, 1 failed, 12.3 kB");
         assert_eq!((progress.bar.position(), progress.bar.length()), (2, Some(2)));
+    }
+
+    #[test]
+    fn what_the_run_does_now_stands_above_the_bar_and_goes_with_it() {
+        let (screen, mut progress) = on_screen();
+        let asked = Arc::new(AtomicU64::new(0));
+        let by_look = Arc::clone(&asked);
+        progress.show_live(Arc::new(move || {
+            by_look.fetch_add(1, Ordering::Relaxed);
+            ParkedTable { queued: 40, ..ParkedTable::default() }
+        }));
+        tell(&mut progress, [Event::RunStarted(run())]);
+        // Drawn by the bar's own thread, without a word from the run.
+        let before = asked.load(Ordering::Relaxed);
+        while asked.load(Ordering::Relaxed) == before {
+            std::thread::yield_now();
+        }
+        progress.curtain().aside(|| assert_eq!(screen.line(), ""));
+        assert!(screen.line().starts_with("0/50 slots, 0.0 URLs/s; queue 40"), "{}", screen.line());
+        drop(progress);
+        assert_eq!(screen.line(), "");
     }
 
     #[test]

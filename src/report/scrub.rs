@@ -36,7 +36,11 @@ fn scrub_event(event: &mut Event, masks: &Masks) {
         }
         Event::Warning(words) => scrub(words, masks),
         Event::RunFinished(summary) => scrub_some(&mut summary.list_error, masks),
-        Event::RunStarted(_) | Event::Started(_) | Event::Parked(_) | Event::Round(_) => {}
+        Event::RunStarted(_)
+        | Event::Started(_)
+        | Event::Parked(_)
+        | Event::Live { .. }
+        | Event::Round(_) => {}
     }
 }
 

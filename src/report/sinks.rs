@@ -11,6 +11,7 @@ use super::gates::Gates;
 use super::github::{Annotations, StepOutputs};
 use super::guard::Shared;
 use super::json::Json;
+use super::live::{Lines, Look};
 use super::measures::ProcessMeasures;
 use super::page::Page;
 use super::parked::Parked;
@@ -31,6 +32,8 @@ use crate::sanitize::escape;
 #[derive(Default)]
 pub struct Sinks {
     progress: Option<Progress>,
+    /// Where results and the bar share a screen: it is taken off once a batch, for both streams.
+    curtain: Option<Curtain>,
     stdout: Option<Stream>,
     stderr: Option<Stream>,
     /// GitHub's commands: the same output as `stderr`, whose lines cannot be any.
@@ -76,20 +79,18 @@ pub fn sinks(about: &About<'_>, mut streams: Streams, in_place: InPlace<'_>) -> 
         Stream::new(Box::new(shared), tellers, Page::new(false), None)
     });
     let streams = if commands.is_some() { streams.guarded(output.json) } else { streams };
-    let progress = output.progress.then(Progress::on_stderr);
-    let curtain = |is_terminal: bool| -> Option<Curtain> {
-        progress.as_ref().filter(|_| is_terminal).map(Progress::curtain)
-    };
-    let results = Page::new(false);
-    let stdout =
-        Stream::new(streams.stdout, result_tellers(output), results, curtain(streams.stdout_is_terminal));
-    let remarks = Page::new(output.color);
+    let is_shared = streams.stdout_is_terminal;
+    let progress = output.progress.then(|| Progress::on_stderr(limits.jobs, is_shared));
+    let curtain = progress.as_ref().map(Progress::curtain);
+    let (both, remarks) = if is_shared { (curtain, None) } else { (None, curtain) };
+    let stdout = Stream::new(streams.stdout, result_tellers(output), Page::new(false), None);
     let tellers = remark_tellers(output, limits);
-    let stderr = Stream::new(streams.stderr, tellers, remarks, curtain(streams.stderr_is_terminal));
+    let stderr = Stream::new(streams.stderr, tellers, Page::new(output.color), remarks);
     let (stdout, stderr) = (Some(stdout), Some(stderr));
     let has_records = output.json;
     Ok(Sinks {
         progress,
+        curtain: both,
         stdout,
         stderr,
         commands,
@@ -120,6 +121,9 @@ fn remark_tellers(output: &Output, limits: &Concurrency) -> Vec<Box<dyn Teller>>
     tellers.push(Box::new(Rounds));
     tellers.push(Box::new(Failures::default()));
     tellers.push(Box::new(Parked { all: is_verbose }));
+    if output.live && !output.progress {
+        tellers.push(Box::new(Lines::new(limits.jobs)));
+    }
     let outputs = output.github.as_ref().and_then(|github| github.outputs.clone());
     if let Some(path) = outputs {
         tellers.push(Box::new(StepOutputs(path)));
@@ -158,6 +162,18 @@ impl Sinks {
         self.listeners.push(listener);
     }
 
+    /// Above the bar, where there is one, what the run does at each moment; to be said before it begins.
+    pub fn show_live(&mut self, look: Look) {
+        if let Some(progress) = &mut self.progress {
+            progress.show_live(look);
+        }
+    }
+
+    /// Whether results and the bar share a screen: then each batch draws the bar, an empty one too.
+    pub fn share_a_screen(&self) -> bool {
+        self.curtain.is_some()
+    }
+
     /// Something to be said after the run, in whole lines on standard error; with `-qq` nothing is.
     pub fn say(&mut self, lines: &str) {
         if self.stderr.as_mut().is_some_and(|stderr| stderr.say(lines).flush().is_err()) {
@@ -165,8 +181,23 @@ impl Sinks {
         }
     }
 
-    /// A batch, and the run's counts when it was the last one.
+    /// A batch, and the run's counts when it was the last one. In the order that keeps a terminal readable: the bar
+    /// away, results, remarks.
     fn tell(&mut self, batch: &[Event]) -> Option<Summary> {
+        if let Some(progress) = &mut self.progress {
+            progress.tell(batch);
+        }
+        let finished = match self.curtain.clone() {
+            Some(curtain) => curtain.aside(|| self.tell_others(batch)),
+            None => self.tell_others(batch),
+        };
+        if self.told.output_closed {
+            self.progress = None;
+        }
+        finished
+    }
+
+    fn tell_others(&mut self, batch: &[Event]) -> Option<Summary> {
         for event in batch {
             self.each(|sink| sink.event(event));
             self.report(|reports| reports.event(event));
@@ -217,12 +248,7 @@ impl Sinks {
         }
     }
 
-    /// In the order that keeps a terminal readable: the bar away, results, remarks.
     fn each(&mut self, mut tell: impl FnMut(&mut dyn Sink) -> io::Result<()>) {
-        if let Some(progress) = &mut self.progress {
-            // Drawing has no errors that anybody could do something about.
-            let _ = tell(progress);
-        }
         if let Some(Err(error)) = self.stdout.as_mut().map(|sink| tell(sink)) {
             self.lose_stdout(&error);
         }
@@ -246,7 +272,9 @@ impl Sinks {
             return;
         }
         if error.kind() == io::ErrorKind::BrokenPipe {
-            *self = Sinks { told: Told { output_closed: true, ..self.told }, ..Sinks::default() };
+            // The bar may be aside at this moment: it goes when it is back.
+            let progress = self.progress.take();
+            *self = Sinks { progress, told: Told { output_closed: true, ..self.told }, ..Sinks::default() };
             return;
         }
         self.stdout = None;

@@ -15,6 +15,7 @@ pub(crate) mod schema;
 pub(crate) mod script;
 pub(crate) mod sys;
 pub(crate) mod table;
+pub(crate) mod terminal;
 mod trial;
 pub(crate) mod wire;
 
@@ -27,6 +28,7 @@ use serde_json::Value;
 
 use expectation::{Expectation, blemish, settle};
 use running::{Finished, Running};
+use terminal::Terminal;
 
 /// After this a run is killed.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -317,5 +319,11 @@ impl Greenfetch {
     /// Starts it, in the first of its modes, and leaves it to the test.
     pub(crate) fn spawn(self) -> Running {
         self.start(self.modes[0])
+    }
+
+    /// The same at a terminal of so many lines and columns, for its input and both outputs.
+    pub(crate) fn spawn_at_terminal(self, lines: u16, columns: u16) -> Terminal {
+        let (command, said, dir) = self.prepare(self.modes[0]);
+        Terminal::start(&command, said, dir, (lines, columns))
     }
 }

@@ -4,14 +4,14 @@
 
 #![expect(
     unsafe_code,
-    reason = "signals, SO_LINGER, backlogs, a FIFO, namespaces, ptrace: std has no safe form of them"
+    reason = "signals, SO_LINGER, backlogs, terminals, a FIFO, namespaces, ptrace: std has no safe form of them"
 )]
 
 use std::ffi::CString;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, TcpStream, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -116,6 +116,10 @@ impl Held {
             let name = fs::read_to_string(task.path().join("comm")).unwrap_or_default();
             let thread = task.file_name().to_string_lossy().parse::<u32>().expect("a number");
             if thread != pid && !names.contains(&name.trim_end()) {
+                // One that waits for something has no lock that others need.
+                while !waits(&task.path()) {
+                    std::thread::yield_now();
+                }
                 held.hold(libc::pid_t::try_from(thread).expect("a number of a thread fits"));
             }
         }
@@ -135,12 +139,23 @@ impl Held {
     }
 }
 
+/// By the letter behind the thread's name (proc(5)). One that has ended waits for nothing any more.
+fn waits(task: &Path) -> bool {
+    let stat = fs::read_to_string(task.join("stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('S'))
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         for thread in &self.0 {
             let nothing = std::ptr::null_mut::<libc::c_void>();
-            // SAFETY: the request takes no address. One that has been killed meanwhile is let go by that.
-            unsafe { libc::ptrace(libc::PTRACE_DETACH, *thread, nothing, nothing) };
+            // SAFETY: the request takes no address, and waitpid none for the status. Who has been killed meanwhile is
+            // waited for by us, or its process would never be gone.
+            unsafe {
+                if libc::ptrace(libc::PTRACE_DETACH, *thread, nothing, nothing) != 0 {
+                    libc::waitpid(*thread, std::ptr::null_mut(), libc::__WALL);
+                }
+            }
         }
     }
 }
@@ -155,6 +170,19 @@ pub(crate) fn stop_listening(listener: &impl AsRawFd) {
 pub(crate) fn is_root() -> bool {
     // SAFETY: no memory is passed.
     unsafe { libc::geteuid() == 0 }
+}
+
+/// A terminal of so many lines and columns: the end that a person sits at, and that which programs have.
+pub(crate) fn open_terminal(lines: u16, columns: u16) -> (File, OwnedFd) {
+    let size = libc::winsize { ws_row: lines, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    let (mut ours, mut theirs) = (-1, -1);
+    // SAFETY: the pointers are to locals that outlive the call; name and settings may be null.
+    check(unsafe {
+        libc::openpty(&raw mut ours, &raw mut theirs, std::ptr::null_mut(), std::ptr::null(), &raw const size)
+    })
+    .expect("a terminal");
+    // SAFETY: both were opened just now, and nobody else has them.
+    unsafe { (File::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) }
 }
 
 /// Makes a FIFO.

@@ -2,11 +2,25 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use tempfile::TempDir;
+
 use super::*;
 
 impl Greenfetch {
     /// Starts it in one mode.
     pub(super) fn start(&self, mode: Mode) -> Running {
+        let (mut command, said, dir) = self.prepare(mode);
+        command.stdin(match self.input {
+            Input::Nothing => Stdio::null(),
+            Input::Bytes(_) | Input::Open => Stdio::piped(),
+        });
+        command.stdout(self.output()).stderr(Stdio::piped());
+        let bytes = if let Input::Bytes(bytes) = &self.input { Some(bytes.clone()) } else { None };
+        Running::start(command, said, bytes, dir)
+    }
+
+    /// The command but for its streams, how one would type it, and where it runs.
+    pub(super) fn prepare(&self, mode: Mode) -> (Command, String, TempDir) {
         let dir = tempfile::tempdir().expect("a temporary directory");
         for (name, bytes) in &self.files {
             let path = dir.path().join(name);
@@ -20,13 +34,7 @@ impl Greenfetch {
         command.args(args).current_dir(dir.path()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        command.stdin(match self.input {
-            Input::Nothing => Stdio::null(),
-            Input::Bytes(_) | Input::Open => Stdio::piped(),
-        });
-        command.stdout(self.output()).stderr(Stdio::piped());
-        let bytes = if let Input::Bytes(bytes) = &self.input { Some(bytes.clone()) } else { None };
-        Running::start(command, said, bytes, dir)
+        (command, said, dir)
     }
 
     fn command_line(&self, mode: Mode) -> Vec<OsString> {
