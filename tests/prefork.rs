@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::modes::{differing_origin, settled};
+use crate::save::{folder, names, wait_for};
 use crate::support::Greenfetch;
 use crate::support::expectation::parse_records;
 use crate::support::listeners::refused_addr;
@@ -288,6 +289,18 @@ fn no_secret_is_on_a_command_line_or_in_an_environment() {
 }
 
 #[test]
+fn an_origin_has_a_home_where_its_connection_is_kept() {
+    let origin = Origin::start().script("/ok", Script::ok("hello"));
+    Greenfetch::new()
+        .args(["-j", "2", "--processes", "2"])
+        .list((0..60).map(|_| origin.url("/ok")))
+        .stdout("5 bytes received from {origin}/ok.\n".repeat(60))
+        .stderr("")
+        .status(0);
+    assert_eq!(origin.connections(), 2);
+}
+
+#[test]
 fn bodies_are_saved_by_all_processes_under_the_names_of_one() {
     let origin = Origin::start().script("/ok", Script::ok("hello")).script("/no", Script::status(500));
     let mut list: Vec<String> = (0..40).map(|_| origin.url("/ok")).collect();
@@ -306,6 +319,29 @@ fn bodies_are_saved_by_all_processes_under_the_names_of_one() {
         .stderr_has("list:2: ")
         .stderr_has(": write (write): out/00001-127.0.0.1-ok: is there already")
         .status(5);
+}
+
+#[test]
+fn a_process_that_is_killed_leaves_no_part_of_a_file() {
+    let (gate, half) = (Gate::new(), vec![b'x'; 1 << 20]);
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 2 * half.len());
+    let script = Script::nothing().then(head).then(&half).wait_for(&gate).then(&half).then_fin();
+    let origin = Origin::start().script("/held", script);
+    let dir = folder();
+    let out = dir.path().to_str().expect("a temporary directory has a plain name");
+    let running = running(&origin, 4, &["--output-dir", out, "--retry", "4", "--retry-delay", "0"]);
+    wait_for("four files that are begun", || {
+        names(dir.path()).iter().filter(|name| name.ends_with(".part")).count() == 4
+    });
+    running.children().into_iter().for_each(|process| sys::kill(process, libc::SIGKILL));
+    origin.wait_for_requests("/held", 8);
+    gate.open();
+    let finished = running.finish();
+    assert_eq!(finished.status, Some(0), "{}", finished.story);
+    let names = names(dir.path());
+    assert!(names.len() == 4 && !names.iter().any(|name| name.ends_with(".part")), "{names:?}");
+    let sizes = names.iter().map(|name| fs::metadata(dir.path().join(name)).unwrap().len());
+    assert!(sizes.eq([2 << 20; 4]), "{}", finished.story);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::support::{Greenfetch, PATIENCE};
 
 const MODES: [&str; 3] = ["sync", "threads", "coroutines"];
 
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary directory")
 }
 
@@ -25,7 +25,7 @@ fn saving(mode: &str, dir: &Path) -> Greenfetch {
 }
 
 /// The names in a folder, in order.
-fn names(dir: &Path) -> Vec<String> {
+pub(crate) fn names(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).expect("a folder").flatten();
     let mut names: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
@@ -336,7 +336,7 @@ fn a_signal_leaves_what_is_done_and_no_part_of_what_is_not() {
 }
 
 /// What no pipe tells has to be looked at again and again; how long it takes proves nothing.
-fn wait_for(what: &str, is_so: impl Fn() -> bool) {
+pub(crate) fn wait_for(what: &str, is_so: impl Fn() -> bool) {
     let began = Instant::now();
     while !is_so() {
         assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");

@@ -32,6 +32,7 @@ mod tunnel;
 mod wire;
 mod writer;
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -112,6 +113,20 @@ impl Client {
             large_document: Arc::default(),
         })
     }
+}
+
+impl Client {
+    /// The same as one of several processes that save into one folder: what it has not finished goes by its number.
+    pub fn sharing_folder(mut self, process: u32) -> Client {
+        self.folder.iter_mut().for_each(|folder| folder.share(process));
+        self
+    }
+}
+
+/// Where a body is saved while it comes, below `--output-dir`, by a process that shares this with others: what is to be
+/// removed when that has been killed.
+pub fn unfinished_file(output_dir: &Path, request: &Request, process: u32) -> PathBuf {
+    save::unfinished_path(output_dir, request, process)
 }
 
 impl Fetch for Client {

@@ -33,6 +33,8 @@ const MOST_ENDING_BYTES: usize = 12;
 pub(super) struct Folder {
     path: PathBuf,
     offload: Arc<Offload>,
+    /// The number of this process where several save into one folder.
+    process: Option<u32>,
 }
 
 impl Folder {
@@ -46,12 +48,17 @@ impl Folder {
             |why: &str| format!("--output-dir: {}: {why}", crate::sanitize::escape(&path.to_string_lossy()));
         match made {
             Ok(metadata) if metadata.is_dir() => {
-                Ok(Folder { path: path.to_owned(), offload: Arc::clone(runtime.offload()) })
+                Ok(Folder { path: path.to_owned(), offload: Arc::clone(runtime.offload()), process: None })
             }
             Ok(_) => Err(complain("is not a directory")),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(complain("is not a directory")),
             Err(error) => Err(complain(&error::system_word(&error))),
         }
+    }
+
+    /// Has unfinished files go by the number of this process.
+    pub(super) fn share(&mut self, process: u32) {
+        self.process = Some(process);
     }
 
     /// Begins to save a body. Until there is a block of it, nothing is on the disk.
@@ -61,6 +68,7 @@ impl Folder {
             root: self.path.clone(),
             folder: self.path.join(&below),
             below,
+            unfinished: unfinished(&name, self.process),
             name,
             offload: Arc::clone(&self.offload),
             slot: Arc::clone(slot),
@@ -81,6 +89,7 @@ pub(super) struct Saving {
     /// Both.
     folder: PathBuf,
     name: String,
+    unfinished: String,
     offload: Arc<Offload>,
     slot: Arc<Slot>,
     total: Deadline,
@@ -151,7 +160,7 @@ impl Saving {
     }
 
     fn temporary(&self) -> PathBuf {
-        self.folder.join(format!(".{}.part", self.name))
+        self.folder.join(&self.unfinished)
     }
 
     /// Has a thread do what touches the disk, with the slot parked. A stop of the run does not end the wait: what was
@@ -283,6 +292,21 @@ fn make_folders(root: &Path, below: &Path) -> Result<(), Unwritten> {
         }
     }
     Ok(())
+}
+
+/// What a file is called while it is none. With its process in the name, so that what another one that was killed has
+/// left is in nobody's way.
+fn unfinished(name: &str, process: Option<u32>) -> String {
+    match process {
+        None => format!(".{name}.part"),
+        Some(process) => format!(".{name}.{process}.part"),
+    }
+}
+
+/// Where the body of a request is saved while it comes, by a process that shares its folder.
+pub(super) fn unfinished_path(root: &Path, request: &Request, process: u32) -> PathBuf {
+    let (below, name) = place(request);
+    root.join(below).join(unfinished(&name, Some(process)))
 }
 
 /// The folder below ours, and the name in it: as the list says, else of our own making.

@@ -4,7 +4,9 @@
 //! its outbox. Knows what a process has in hand. Refuses to know how it was started and what follows its end.
 
 use std::collections::HashMap;
+use std::fs;
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -13,7 +15,7 @@ use super::balance::Standing;
 use super::wire::{self, Blueprint, Garbled, Job, Order, Report};
 use crate::check::Check;
 use crate::event::Trace;
-use crate::http::Tracer;
+use crate::http::{Tracer, unfinished_file};
 use crate::outcome::{Attempt, Class, Failure, Phase};
 use crate::request::Request;
 use crate::runtime::children::Leash;
@@ -38,6 +40,8 @@ pub(super) struct Link {
     load: AtomicUsize,
     answered: AtomicU64,
     is_told_to_stop: AtomicBool,
+    /// `--output-dir`.
+    folder: Option<PathBuf>,
     /// Where the task waits that writes.
     writer: Arc<Slot>,
     state: Mutex<State>,
@@ -58,6 +62,8 @@ struct Asked {
     tracer: Tracer,
     reply: Arc<Reply>,
     since: Instant,
+    /// What of its body may be on the disk until it is whole.
+    unfinished: Option<PathBuf>,
 }
 
 /// Where an attempt is put.
@@ -66,7 +72,6 @@ struct Reply(Mutex<Option<Box<Attempt>>>);
 
 /// By which an answer is waited for.
 pub(super) struct Ticket {
-    id: u64,
     reply: Arc<Reply>,
 }
 
@@ -121,9 +126,16 @@ fn address(checks: &Arc<[Check]>) -> usize {
 }
 
 impl Link {
-    pub(super) fn new(process: u32, leash: Arc<Leash>, capacity: u32, writer: Arc<Slot>) -> Link {
+    pub(super) fn new(
+        process: u32,
+        leash: Arc<Leash>,
+        capacity: u32,
+        folder: Option<PathBuf>,
+        writer: Arc<Slot>,
+    ) -> Link {
         Link {
             process,
+            folder,
             leash,
             clock: Clock::read(),
             capacity: usize::try_from(capacity).unwrap_or(usize::MAX),
@@ -152,6 +164,8 @@ impl Link {
         tracer: Tracer,
         now: Instant,
     ) -> Result<Ticket, Tracer> {
+        let folder = self.folder.as_ref();
+        let unfinished = folder.map(|folder| unfinished_file(folder, request, self.process));
         let mut guard = self.state();
         let state = &mut *guard;
         if state.is_gone {
@@ -159,19 +173,20 @@ impl Link {
         }
         state.last_id += 1;
         let (id, reply) = (state.last_id, Arc::<Reply>::default());
+        let ticket = Ticket { reply: Arc::clone(&reply) };
         let has_words = !state.outbox.is_empty();
         let checks = state.checks.number(&request.checks, &mut state.outbox);
         wire::write(&Order::Fetch(Job::of(id, request, checks, tracer.is_some())), &mut state.outbox);
         // Until it says more of it.
         slot.relay(Phase::Send, now);
-        let asked = Asked { slot: Arc::clone(slot), tracer, reply: Arc::clone(&reply), since: now };
+        let asked = Asked { slot: Arc::clone(slot), tracer, reply, since: now, unfinished };
         state.asked.insert(id, asked);
         self.load.store(state.asked.len(), Ordering::Relaxed);
         drop(guard);
         if !has_words {
             self.writer.wake();
         }
-        Ok(Ticket { id, reply })
+        Ok(ticket)
     }
 
     /// Has it cancel what it has in hand.
@@ -182,20 +197,18 @@ impl Link {
         }
     }
 
-    /// Nobody waits for this answer any more.
-    pub(super) fn forget(&self, ticket: &Ticket) {
-        self.release(ticket.id);
-    }
-
     /// Ends the process at once.
     pub(super) fn kill(&self) {
         self.leash.pull(SIGKILL);
     }
 
-    /// The process is gone, and this is what is to be said of it to all who wait.
+    /// The process is gone, and this is what is to be said of it to all who wait; what it has left on the disk is removed:
+    /// for a thread that may wait.
     pub(super) fn lose(&self, why: &str, now: Instant) {
         let lost = std::mem::take(&mut self.state().asked);
         for asked in lost.into_values() {
+            // Mostly it is not there; and what cannot be removed has a name that says what it is.
+            let _ = asked.unfinished.as_deref().map(fs::remove_file);
             let mut attempt = Box::new(Attempt::begin(asked.since));
             let phase = asked.slot.phase();
             attempt.timings.total = now.saturating_duration_since(asked.since);

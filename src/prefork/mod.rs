@@ -48,7 +48,7 @@ pub fn start(
 ) -> Result<(Arc<dyn Fetch>, Processes), String> {
     let (crew, words) = Crew::new(concurrency.processes, runtime);
     let terms = wire::Terms::of(config, concurrency.jobs);
-    let (nursery, started) = nursery::open(Arc::clone(&crew), terms, words)
+    let (nursery, started) = nursery::open(Arc::clone(&crew), terms, config.output.output_dir.clone(), words)
         .map_err(|error| format!("cannot start a thread: {error} (ulimit -u, ulimit -v)"))?;
     let processes = Processes { crew: Arc::clone(&crew), nursery: Some(nursery) };
     started.recv().unwrap_or_else(|_| Err("no process could be started".to_owned()))?;

@@ -6,6 +6,7 @@
 use std::io::{self, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, PoisonError};
@@ -26,7 +27,7 @@ const THIS_EXECUTABLE: &str = "/proc/self/exe";
 const NAME: &str = "greenfetch";
 
 /// Variables that a client's surroundings read: the loader, trusted roots, the C library's resolver, panics.
-const INHERITED: [&str; 11] = [
+const INHERITED: [&str; 9] = [
     "LD_LIBRARY_PATH",
     "LD_PRELOAD",
     "SSL_CERT_FILE",
@@ -35,8 +36,6 @@ const INHERITED: [&str; 11] = [
     "RES_OPTIONS",
     "HOSTALIASES",
     "RESOLV_HOST_CONF",
-    "LANG",
-    "LC_ALL",
     "RUST_BACKTRACE",
 ];
 
@@ -50,6 +49,8 @@ struct Nursery {
     crew: Arc<Crew>,
     /// The first thing that each is told.
     terms: Vec<u8>,
+    /// `--output-dir`.
+    folder: Option<PathBuf>,
     places: Vec<Place>,
 }
 
@@ -57,6 +58,8 @@ struct Nursery {
 #[derive(Default)]
 struct Place {
     child: Option<Child>,
+    /// The last that was ready.
+    link: Option<Arc<Link>>,
     useless: u32,
 }
 
@@ -76,12 +79,13 @@ type Started = Receiver<Result<(), String>>;
 pub(super) fn open(
     crew: Arc<Crew>,
     terms: Terms,
+    folder: Option<PathBuf>,
     words: Receiver<Word>,
 ) -> io::Result<(JoinHandle<()>, Started)> {
     let mut first = Vec::new();
     wire::write(&Order::Terms(Box::new(terms)), &mut first);
     let places = crew.seats.iter().map(|_| Place::default()).collect();
-    let mut nursery = Nursery { crew, terms: first, places };
+    let mut nursery = Nursery { crew, terms: first, folder, places };
     let (sender, started) = mpsc::sync_channel(1);
     let builder = thread::Builder::new().name("nursery".to_owned()).stack_size(256 << 10);
     let thread = builder.spawn(move || {
@@ -106,11 +110,9 @@ impl Nursery {
                 Word::End => break,
             }
         }
-        for place in &mut self.places {
-            if let Some(child) = place.child.take() {
-                // What cannot be waited for is gone.
-                let _ = child.wait();
-            }
+        for seat in 0..self.places.len() {
+            let ended = self.bury(seat);
+            self.places[seat].link.take().iter().for_each(|link| link.lose(&ended, Instant::now()));
         }
     }
 
@@ -176,7 +178,9 @@ impl Nursery {
         };
         socket.set_read_timeout(None).and_then(|()| socket.set_nonblocking(true)).map_err(cannot_start)?;
         let process = self.places[seat].child.as_ref().map_or(0, Child::id);
-        let link = Link::new(process, leash, capacity, Arc::clone(&self.crew.seats[seat].writer));
+        let writer = Arc::clone(&self.crew.seats[seat].writer);
+        let link = Arc::new(Link::new(process, leash, capacity, self.folder.clone(), writer));
+        self.places[seat].link = Some(Arc::clone(&link));
         self.crew.sit(seat, link, socket);
         Ok(())
     }

@@ -102,9 +102,9 @@ impl Crew {
     }
 
     /// A process is ready.
-    pub(super) fn sit(&self, seat: usize, link: Link, socket: UnixStream) {
+    pub(super) fn sit(&self, seat: usize, link: Arc<Link>, socket: UnixStream) {
         *held(&self.seats[seat].unserved) = Some(socket);
-        *held(&self.seats[seat].link) = Some(Arc::new(link));
+        *held(&self.seats[seat].link) = Some(link);
         self.call_waiting();
     }
 
@@ -191,7 +191,7 @@ impl Fetch for Remote {
     fn fetch(&self, request: &Request, slot: &Arc<Slot>, tracer: Tracer) -> Box<Attempt> {
         let started = Instant::now();
         let fetched = self.ask(request, slot, tracer, started);
-        fetched.and_then(|(link, ticket)| await_answer(&link, &ticket, slot)).unwrap_or_else(|failure| {
+        fetched.and_then(|(link, ticket)| self.await_answer(&link, &ticket, slot)).unwrap_or_else(|failure| {
             let mut attempt = Box::new(Attempt::begin(started));
             attempt.timings.total = started.elapsed();
             attempt.timings.phases.add(failure.phase, attempt.timings.total);
@@ -257,36 +257,37 @@ impl Remote {
             self.crew.have_buried(seat, Arc::clone(link));
         }
     }
-}
 
-/// Parks until the attempt is there. A stop of the run is passed on, and then the process says what became of it.
-///
-/// # Errors
-/// `cancelled` when it does not.
-fn await_answer(link: &Link, ticket: &Ticket, slot: &Slot) -> Result<Box<Attempt>, Failure> {
-    loop {
-        if let Some(attempt) = ticket.take() {
-            return Ok(attempt);
-        }
-        if slot.park(None) == Wake::Stopped {
-            break;
-        }
-    }
-    link.stop();
-    let until = Instant::now() + GRACE;
-    let answer = slot.unstopped(|| {
+    /// Parks until the attempt is there. A stop of the run is passed on, and then the process says what became of it.
+    ///
+    /// # Errors
+    /// `cancelled` when it does not.
+    fn await_answer(&self, link: &Link, ticket: &Ticket, slot: &Slot) -> Result<Box<Attempt>, Failure> {
         loop {
             if let Some(attempt) = ticket.take() {
-                return Some(attempt);
+                return Ok(attempt);
             }
-            if slot.park(Some(until)) == Wake::Late {
-                return None;
+            if slot.park(None) == Wake::Stopped {
+                break;
             }
         }
-    });
-    answer.ok_or_else(|| {
-        link.forget(ticket);
-        link.kill();
-        Failure::new(Class::Cancelled, slot.phase(), "stopped")
-    })
+        self.crew.is_closing.store(true, Ordering::SeqCst);
+        link.stop();
+        let until = Instant::now() + GRACE;
+        let answer = slot.unstopped(|| {
+            loop {
+                if let Some(attempt) = ticket.take() {
+                    return Some(attempt);
+                }
+                if slot.park(Some(until)) == Wake::Late {
+                    return None;
+                }
+            }
+        });
+        answer.ok_or_else(|| {
+            // What it has in hand is tidied up after its end.
+            link.kill();
+            Failure::new(Class::Cancelled, slot.phase(), "stopped")
+        })
+    }
 }

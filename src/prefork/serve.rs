@@ -112,7 +112,7 @@ impl Desk {
         let (capacity, _) = limits::jobs_allowed(concurrency.mode, concurrency.jobs, each);
         let cannot = |error: io::Error| format!("cannot start a process (--processes): {error}");
         let runtime = Runtime::start(concurrency.mode, capacity).map_err(cannot)?;
-        let client = Arc::new(Client::new(config, &runtime)?);
+        let client = Arc::new(Client::new(config, &runtime)?.sharing_folder(std::process::id()));
         let (sender, mailbox) = runtime.mailbox();
         let desk = Desk { runtime: runtime.clone(), sender: sender.clone(), checks: HashMap::new() };
         let socket = parent.try_clone().map_err(cannot)?;

@@ -19,6 +19,10 @@ use super::sys;
 /// The number that the child finds its end under: the first behind the standard streams.
 const CHILD_END: RawFd = 3;
 
+/// Makes `close_range` leave descriptors open until another program begins (`linux/close_range.h`:
+/// `CLOSE_RANGE_CLOEXEC`).
+const CLOSE_AT_EXEC: libc::c_long = 4;
+
 /// Gives a command a socket to its parent, and has the process end with the thread that starts it: for threads that
 /// last as long as we do. Says which end is ours.
 ///
@@ -36,6 +40,9 @@ pub fn tie(command: &mut Command) -> io::Result<UnixStream> {
             } else if libc::dup2(theirs.as_raw_fd(), CHILD_END) < 0 {
                 return Err(io::Error::last_os_error());
             }
+            // What the shell left open for us is not for others; where the kernel is older than 5.11, it stays.
+            let (first, last) = (libc::c_long::from(CHILD_END + 1), libc::c_long::from(u32::MAX));
+            libc::syscall(libc::SYS_close_range, first, last, CLOSE_AT_EXEC);
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
             // It may have gone before it was asked for.
             if u32::try_from(libc::getppid()).ok() != Some(parent) {
