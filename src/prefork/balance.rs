@@ -14,21 +14,26 @@ pub(super) struct Standing {
     pub(super) capacity: usize,
 }
 
-/// The process for an origin, given a number that is always the same for it; `None` entries are not there. `None` when
-/// nobody can take another attempt.
+impl Standing {
+    /// Whether another attempt would have to wait, and how many are there before it.
+    fn queue(self) -> (bool, usize) {
+        (self.load >= self.capacity, self.load)
+    }
+}
+
+/// The process for an origin, given a number that is always the same for it; `None` entries are not there. One that can
+/// have no more at once lets attempts wait, so it is chosen where all are such. `None` when nobody is there.
 pub(super) fn choose(origin: u64, standings: &[Option<Standing>]) -> Option<usize> {
     let count = u64::try_from(standings.len()).ok().filter(|count| *count > 0)?;
     let home = usize::try_from(origin % count).ok()?;
-    let has_room = |standing: &Standing| standing.load < standing.capacity;
-    let open = |index: usize| standings[index].filter(has_room);
     // From home on, so that the origins of one that is busy do not all go to the same other.
     let around = (0..standings.len()).map(|step| (home + step) % standings.len());
-    let idlest = around.filter_map(|index| Some((index, open(index)?.load))).min_by_key(|(_, load)| *load);
-    let (idlest, least) = idlest?;
+    let there = around.filter_map(|index| Some((index, standings[index]?.queue())));
+    let (idlest, least) = there.min_by_key(|(_, queue)| *queue)?;
     let in_hand: usize = standings.iter().flatten().map(|standing| standing.load).sum();
     let patience = in_hand / (PATIENCE * standings.len());
-    let keeps_up = open(home).is_some_and(|standing| standing.load <= least + patience);
-    Some(if keeps_up { home } else { idlest })
+    let keeps_up = |home: Standing| home.queue() <= (least.0, least.1 + patience);
+    Some(if standings[home].is_some_and(keeps_up) { home } else { idlest })
 }
 
 #[cfg(test)]
@@ -57,12 +62,14 @@ mod tests {
     }
 
     #[test]
-    fn who_is_gone_or_full_gets_nothing() {
+    fn who_is_gone_gets_nothing_and_who_is_full_only_where_all_are() {
         let full = |capacity| Some(Standing { load: capacity, capacity });
         let open = Some(Standing { load: 9, capacity: 10 });
         assert_eq!(choose(0, &[None, open]), Some(1));
         assert_eq!(choose(1, &[open, full(3)]), Some(0));
-        assert_eq!(choose(0, &[None, full(3)]), None);
+        assert_eq!(choose(0, &[None, full(3)]), Some(1));
+        assert_eq!(choose(0, &[full(9), full(3)]), Some(1));
+        assert_eq!(choose(0, &[None, None]), None);
         assert_eq!(choose(0, &[]), None);
     }
 
