@@ -73,7 +73,7 @@ fn silence_is_a_timeout_one_url_after_another_too() {
     Table::new(Origin::start())
         .row("/no-answer", Script::nothing().then_hang(), "timeout (wait)")
         .row("/ok", Script::ok("hello"), "pass 5")
-        .run(|| Greenfetch::new().args(["--sync", "-m", "0.5"]));
+        .run_by_one_process(|| Greenfetch::new().args(["--sync", "-m", "0.5"]));
 }
 
 #[test]

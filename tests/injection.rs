@@ -109,7 +109,8 @@ fn said_by(kind: &str, text: &str) -> Vec<String> {
         "prom" => lines.filter_map(|line| line.rsplit_once(' ')).map(|cut| cut.0.to_owned()).collect(),
         "failed" => lines.filter(|line| !line.starts_with('#')).map(str::to_owned).collect(),
         "md" => lines.filter_map(|line| line.rsplit_once(" | ")).map(|cut| cut.0.to_owned()).collect(),
-        _ => vec![lines.count().to_string(), text.lines().last().expect("a line").to_owned()],
+        // Its picture has as many lines as its scale has ticks.
+        _ => vec![text.matches("<tr").count().to_string(), lines.last().expect("a line").to_owned()],
     }
 }
 
