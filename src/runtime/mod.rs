@@ -17,6 +17,7 @@ mod offload;
 mod outlet;
 mod running;
 mod slot;
+mod race;
 mod socket;
 mod sys;
 mod watcher;
@@ -34,8 +35,9 @@ pub use mailbox::{Mailbox, Sender};
 pub use names::addresses;
 pub use offload::{Job, NoResult, Offload};
 pub use outlet::Outlet;
+pub use race::ConnectError;
 pub use slot::{Slot, Wake};
-pub use socket::{ConnectError, Listener, Socket, is_exhaustion};
+pub use socket::{Listener, Socket, is_exhaustion};
 
 use crate::config::Mode;
 use crate::event::{Measures, Parked, Stall};

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use may::io::{CoIo, WaitIo};
 
 use super::green;
+use super::race::{ConnectError, Race};
 use super::slot::{Parking, Slot, Wake};
 use super::sys::{self, Interest};
 
@@ -34,7 +35,8 @@ pub struct Socket {
     saw_end: AtomicBool,
 }
 
-enum Watched {
+/// A descriptor, and by whom it is waited for.
+pub(super) enum Watched {
     Coroutine(CoIo<OwnedFd>),
     Thread(OwnedFd),
 }
@@ -45,23 +47,12 @@ impl fmt::Debug for Socket {
     }
 }
 
-/// Why no address could be connected to.
-#[derive(Debug)]
-pub struct ConnectError {
-    /// Each address that was tried in vain and what it said; those without an answer say `TimedOut`.
-    pub tried: Vec<(SocketAddr, io::Error)>,
-    /// `Woken` when all have failed, `Late` or `Stopped` when waiting ended.
-    pub wake: Wake,
-    /// Set when the machine ran out of descriptors, ports or memory: try again later.
-    pub exhausted: Option<io::Error>,
-}
-
 impl Watched {
-    fn new(fd: OwnedFd) -> io::Result<Watched> {
+    pub(super) fn new(fd: OwnedFd) -> io::Result<Watched> {
         if green::is_coroutine() { green::watch(fd).map(Watched::Coroutine) } else { Ok(Watched::Thread(fd)) }
     }
 
-    fn fd(&self) -> &OwnedFd {
+    pub(super) fn fd(&self) -> &OwnedFd {
         match self {
             Watched::Coroutine(io) => io.inner(),
             Watched::Thread(fd) => fd,
@@ -70,7 +61,7 @@ impl Watched {
 
     /// Waits until the descriptor may be ready. With `Woken` come the selector's flags, 0 in a thread, where the next
     /// wait asks anew anyway.
-    fn wait(&self, slot: &Slot, interest: Interest, until: Option<Instant>) -> (Wake, usize) {
+    pub(super) fn wait(&self, slot: &Slot, interest: Interest, until: Option<Instant>) -> (Wake, usize) {
         match self {
             Watched::Coroutine(io) => wait_parked(io, slot, until),
             Watched::Thread(fd) => (wait_blocked(fd, slot, interest, until), 0),
@@ -136,7 +127,7 @@ impl Socket {
         slot: &Slot,
         until: Option<Instant>,
     ) -> Result<(Socket, SocketAddr), ConnectError> {
-        Race { pending: Vec::new(), tried: Vec::new(), stagger }.run(addrs, slot, until)
+        Race::new(stagger).run(addrs, slot, until)
     }
 
     /// Connects to a Unix socket, without a wait.
@@ -157,7 +148,7 @@ impl Socket {
         Ok(Socket::new(Watched::new(end)?, READABLE & !ENDED))
     }
 
-    fn new(watched: Watched, flags: usize) -> Socket {
+    pub(super) fn new(watched: Watched, flags: usize) -> Socket {
         let socket =
             Socket { watched, saw_readable: AtomicBool::new(false), saw_end: AtomicBool::new(false) };
         socket.note(flags);
@@ -290,172 +281,6 @@ fn retry_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T
             result => return result,
         }
     }
-}
-
-/// Several connects under way, of which the first to stand wins.
-struct Race {
-    pending: Vec<(SocketAddr, OwnedFd)>,
-    tried: Vec<(SocketAddr, io::Error)>,
-    stagger: Duration,
-}
-
-impl Race {
-    fn run(
-        mut self,
-        addrs: &[SocketAddr],
-        slot: &Slot,
-        until: Option<Instant>,
-    ) -> Result<(Socket, SocketAddr), ConnectError> {
-        let mut left = addrs.iter().copied();
-        let mut next_at = Instant::now();
-        loop {
-            if self.pending.is_empty() || next_at <= Instant::now() {
-                match left.next() {
-                    Some(addr) => {
-                        if let Err(error) = self.begin(addr) {
-                            return Err(self.give_up(Wake::Woken, Some(error)));
-                        }
-                        next_at = Instant::now() + self.stagger;
-                    }
-                    None if self.pending.is_empty() => return Err(self.give_up(Wake::Woken, None)),
-                    None => {}
-                }
-            }
-            let stop_waiting = if left.len() > 0 { earlier(until, next_at) } else { until };
-            let failed = self.tried.len();
-            match self.wait(slot, stop_waiting) {
-                Ok(Some(winner)) => return Ok(winner),
-                // One that has failed makes room for the next at once.
-                Ok(None) if self.tried.len() > failed => next_at = Instant::now(),
-                Ok(None) => {}
-                Err(wake) => return Err(self.give_up(wake, None)),
-            }
-            if until.is_some_and(|until| until <= Instant::now()) {
-                return Err(self.give_up(Wake::Late, None));
-            }
-        }
-    }
-
-    /// Begins to connect to an address; one that fails at once is done with.
-    ///
-    /// # Errors
-    /// What the machine has run out of.
-    fn begin(&mut self, addr: SocketAddr) -> io::Result<()> {
-        let begun = sys::tcp_socket(addr).and_then(|fd| match sys::connect(&fd, addr) {
-            Err(error) if !is_under_way(&error) => Err(error),
-            _ => Ok(fd),
-        });
-        match begun {
-            Ok(fd) => self.pending.push((addr, fd)),
-            Err(error) if is_exhaustion(&error) => return Err(error),
-            Err(error) => self.tried.push((addr, error)),
-        }
-        Ok(())
-    }
-
-    /// Waits until one of the pending has come to something: a winner, or one fewer pending.
-    fn wait(&mut self, slot: &Slot, until: Option<Instant>) -> Result<Option<(Socket, SocketAddr)>, Wake> {
-        match self.pending.len() {
-            0 => Ok(None),
-            1 => self.wait_for_one(slot, until),
-            _ => self.wait_for_several(slot, until),
-        }
-    }
-
-    /// The usual case: one address under way, and its own descriptor is waited for.
-    fn wait_for_one(
-        &mut self,
-        slot: &Slot,
-        until: Option<Instant>,
-    ) -> Result<Option<(Socket, SocketAddr)>, Wake> {
-        let (addr, fd) = self.pending.pop().expect("one is pending");
-        let watched = match Watched::new(fd) {
-            Ok(watched) => watched,
-            Err(error) => {
-                self.tried.push((addr, error));
-                return Ok(None);
-            }
-        };
-        match watched.wait(slot, Interest::Write, until) {
-            (Wake::Woken, flags) => Ok(self.settle(addr, watched, flags)),
-            (wake, _) => {
-                // Taken from under the selector's eye again, so that it can be waited for among others.
-                let fd = match watched {
-                    Watched::Coroutine(io) => io.into_inner(),
-                    Watched::Thread(fd) => fd,
-                };
-                self.pending.push((addr, fd));
-                if wake == Wake::Stopped { Err(wake) } else { Ok(None) }
-            }
-        }
-    }
-
-    fn settle(&mut self, addr: SocketAddr, watched: Watched, flags: usize) -> Option<(Socket, SocketAddr)> {
-        match sys::take_error(watched.fd()) {
-            Ok(()) => Some((Socket::new(watched, flags), addr)),
-            // Only a connection that stood can be reset: what comes next finds it ended.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-                Some((Socket::new(watched, flags), addr))
-            }
-            Err(error) => {
-                self.tried.push((addr, error));
-                None
-            }
-        }
-    }
-
-    /// Several at once: a coroutine parks on one descriptor, so they are put into an epoll set that is one.
-    fn wait_for_several(
-        &mut self,
-        slot: &Slot,
-        until: Option<Instant>,
-    ) -> Result<Option<(Socket, SocketAddr)>, Wake> {
-        let Ok(set) = self.gather() else { return Err(Wake::Late) };
-        let (wake, _) = set.wait(slot, Interest::Read, until);
-        for (_, fd) in &self.pending {
-            let _ = sys::epoll_remove(set.fd(), fd);
-        }
-        match wake {
-            Wake::Stopped => return Err(Wake::Stopped),
-            Wake::Late => return Ok(None),
-            Wake::Woken => {}
-        }
-        let watched: Vec<_> = self.pending.iter().map(|(_, fd)| (fd.as_fd(), Interest::Write)).collect();
-        let ready = sys::poll(&watched, Some(Instant::now())).unwrap_or_default();
-        let Some(index) = ready.iter().position(|ready| *ready) else { return Ok(None) };
-        let (addr, fd) = self.pending.remove(index);
-        match Watched::new(fd) {
-            // The selector tells anew of a descriptor that it is shown for the first time.
-            Ok(watched) => Ok(self.settle(addr, watched, 0)),
-            Err(error) => {
-                self.tried.push((addr, error));
-                Ok(None)
-            }
-        }
-    }
-
-    fn gather(&self) -> io::Result<Watched> {
-        let set = sys::epoll()?;
-        for (_, fd) in &self.pending {
-            sys::epoll_add_write(&set, fd)?;
-        }
-        Watched::new(set)
-    }
-
-    fn give_up(mut self, wake: Wake, exhausted: Option<io::Error>) -> ConnectError {
-        let unanswered = self.pending.drain(..).map(|(addr, _)| (addr, io::ErrorKind::TimedOut.into()));
-        self.tried.extend(unanswered);
-        ConnectError { tried: self.tried, wake, exhausted }
-    }
-}
-
-/// Whether a connect goes on by itself: one that was interrupted does too (POSIX, connect), and must not be begun anew.
-fn is_under_way(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR))
-}
-
-fn earlier(until: Option<Instant>, other: Instant) -> Option<Instant> {
-    Some(until.map_or(other, |until| until.min(other)))
 }
 
 /// Whether an error says that the machine has run out of something that comes back.
