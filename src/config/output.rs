@@ -114,7 +114,7 @@ pub struct Output {
     pub color: bool,
     /// `--output-dir`: where bodies are saved; `None` counts and discards them.
     pub output_dir: Option<PathBuf>,
-    /// Whether the process measures itself, for the comparison that started it: [`MEASURES_VARIABLE`].
+    /// Whether the process measures itself, for the comparison that started it: [`super::MEASURES_VARIABLE`].
     pub measures: bool,
     /// `--curl`: each failing request is told as a curl command too.
     pub curl: bool,

@@ -7,6 +7,7 @@
 //! Knows who is in flight, what was counted, and why a run ends. Refuses to know HTTP, formats and files.
 
 mod again;
+mod intake;
 mod scarcity;
 mod task;
 mod telling;
@@ -34,6 +35,7 @@ use crate::request::{Request, Subject};
 use crate::runtime::{Mailbox, Runtime, Sender, Slot};
 use crate::schedule::{Dice, Next, Rounds, Schedule, Waiting};
 use crate::slo::Gates;
+use intake::Intake;
 use scarcity::Scarcity;
 use task::Task;
 use telling::Teller;
@@ -96,8 +98,7 @@ pub struct Engine {
     scarcity: Scarcity,
     /// What was tried before of the requests in flight that are not at their first try, by `urlnum`.
     earlier: HashMap<u64, Attempts>,
-    /// Entries that the list may still send.
-    on_order: usize,
+    intake: Intake,
     summary: Summary,
     gates: Gates,
     /// Those of `--until-pass`, until the last one is over.
@@ -169,7 +170,7 @@ impl Engine {
             free_slots: Vec::new(),
             scarcity: Scarcity::default(),
             earlier: HashMap::new(),
-            on_order: 0,
+            intake: Intake::default(),
             summary: Summary::default(),
             held_by: HeldBy::Nothing,
             cpu_before,
@@ -194,6 +195,9 @@ impl Engine {
         let mut messages = VecDeque::new();
         while !self.is_over() {
             let wake_at = self.start_what_may();
+            if self.is_over() {
+                break;
+            }
             self.order_more();
             let now = Instant::now();
             let round_at = self.rounds.as_ref().and_then(|rounds| rounds.wakes_at(now));
@@ -205,6 +209,8 @@ impl Engine {
             for message in messages.drain(..) {
                 self.take(message);
             }
+            // Before it is asked whether that was all: lines that are no URL are done with as they are taken up.
+            self.take_up_what_may(Instant::now());
             self.go_round();
         }
         self.credits.close();
@@ -236,6 +242,7 @@ impl Engine {
                 self.note_held(HeldBy::Output, now);
                 return None;
             }
+            self.take_up_what_may(now);
             match self.schedule.next(now) {
                 Next::Start(waiting) => {
                     if let Some(again_at) = self.start(waiting, now) {
@@ -245,6 +252,8 @@ impl Engine {
                 Next::Late(waiting) => {
                     self.settle(&waiting.request, waiting.earlier);
                 }
+                // Those that were ready have turned out not to be: others may be.
+                _ if self.may_take_up() => {}
                 next => return self.note_next(&next, now),
             }
             started += 1;
@@ -346,20 +355,6 @@ impl Engine {
         self.settle(&waiting.request, attempts);
     }
 
-    /// Lets the list bring as many entries as could be started soon.
-    fn order_more(&mut self) {
-        // Lines that are no URL take no slot, so only the reporter's pace holds them back.
-        if self.summary.stop.is_some() || self.summary.list_ended || self.teller.is_behind() {
-            return;
-        }
-        let room = self.schedule.room();
-        // Half at a time, so that the list's thread is not woken for every single one.
-        if self.on_order < room && (room - self.on_order) * 2 >= room {
-            self.credits.give(room - self.on_order);
-            self.on_order = room;
-        }
-    }
-
     fn look_at_the_time(&mut self) {
         let now = Instant::now();
         self.teller.flush_when_due(now);
@@ -371,43 +366,16 @@ impl Engine {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Listed(entries) => self.take_up(entries),
+            Message::Listed(entries) => self.bring(entries),
             Message::Remark(words) => self.teller.tell(Event::Warning(words)),
             Message::LeftOut(not_chosen, other_shards) => {
                 (self.summary.not_chosen, self.summary.other_shards) = (not_chosen, other_shards);
             }
-            Message::EndOfList(error) => {
-                self.summary.list_ended |= self.summary.stop.is_none();
-                self.summary.list_error = error;
-            }
+            Message::EndOfList(error) => self.end_intake(error),
             Message::Finished(finished) => self.take_finished(finished),
             Message::Trace(subject, trace) => self.teller.tell(Event::Trace(subject, trace)),
             Message::Stop(stop) => self.stop(stop),
             Message::Room => {}
-        }
-    }
-
-    fn take_up(&mut self, entries: Vec<Listed>) {
-        let now = Instant::now();
-        self.on_order = self.on_order.saturating_sub(entries.len());
-        for entry in entries {
-            self.summary.taken_up += 1;
-            match entry {
-                Listed::Rejected(subject, failure, checks) => {
-                    if let Some(rounds) = self.rounds.as_mut().filter(|_| !subject.soft) {
-                        rounds.give_up_hope(|| {
-                            format!("{} can never pass ({})", subject.location, failure.class)
-                        });
-                    }
-                    let mut outcome = Outcome::without_a_slot(subject, failure, Duration::ZERO, now);
-                    outcome.attempts[0].verdicts = check::not_evaluated(&checks);
-                    self.finish(outcome);
-                }
-                Listed::Request(request) if self.summary.stop.is_some() => {
-                    self.give_up(Waiting::first(request, now), now, Class::Cancelled, self.reason());
-                }
-                Listed::Request(request) => self.schedule.push(request, now),
-            }
         }
     }
 

@@ -149,10 +149,13 @@ impl Schedule {
 
     /// How many more entries the list may offer: at most `jobs` ahead that could start.
     pub fn room(&self) -> usize {
-        if self.hosts.held() + self.asleep.len() >= self.jobs.saturating_mul(HELD_PER_JOB) {
-            return 0;
-        }
-        self.jobs.saturating_sub(self.ready.len())
+        let is_crowded = self.hosts.held() + self.asleep.len() >= self.jobs.saturating_mul(HELD_PER_JOB);
+        if is_crowded { 0 } else { self.jobs.saturating_sub(self.ready.len()) }
+    }
+
+    /// The most requests in flight.
+    pub fn jobs(&self) -> usize {
+        self.jobs
     }
 
     /// What waits.
