@@ -13,13 +13,13 @@ use crate::support::wire::certificate;
 
 /// User instructions for a keep-alive request over http and https, all threads, from the line of the list to the line
 /// on stdout (x86-64, 2026-11).
-const HTTP_INSTRUCTIONS: u64 = 23_400;
+const HTTP_INSTRUCTIONS: u64 = 20_800;
 const HTTPS_INSTRUCTIONS: u64 = 33_200;
 
 /// Calls beside one send and one recv: the selector and the wake-ups of threads, of which one serves many requests
-/// unless every answer comes alone, as under strace. 1481 were reached with 10 jobs; how many come together is the
+/// unless every answer comes alone, as under strace. 634 were reached with 10 jobs; how many come together is the
 /// system's to say, so this bound is wide.
-const OTHER_CALLS_PER_THOUSAND: u64 = 2000;
+const OTHER_CALLS_PER_THOUSAND: u64 = 1300;
 
 /// At the peak, for each of 10 000 URLs that are parked, and then answered, at once: bytes.
 const BYTES_PARKED: u64 = 21_800;
