@@ -3,7 +3,7 @@
 //! Knows how to put `support/faulty_calls.c` between greenfetch and libc. Refuses to know what the right outcomes are:
 //! it compares.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -132,19 +132,22 @@ fn chain(urls: &[String], faults: Option<(&Path, &str)>) -> Greenfetch {
     }
 }
 
-/// How many calls were spoilt in the run that is over, which says so once.
+/// How many calls were spoilt in the run that is over, which says so once. Which those are is decided by the numbers of
+/// descriptors too, so that a short run may have been spared.
 fn n_faults(file: &Path) -> u32 {
     let said = std::fs::read_to_string(file).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     std::fs::write(file, "").expect("a temporary file");
     said
 }
 
-/// The records of runs in every mode, by themselves and through faulty calls of each seed; they are all the same.
+/// The records of runs in every mode, by themselves and through faulty calls of each seed; they are all the same,
+/// and more than `least` calls were spoilt in all.
 fn compare(urls: &[String], args: &[&str], least: u32) {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    let n_spoilt: Rc<Cell<u32>> = Rc::default();
     let first: Rc<RefCell<Option<Vec<Value>>>> = Rc::default();
     for seed in std::iter::once(None).chain(SEEDS.map(Some)) {
-        let (seen, told) = (first.clone(), file.path().to_owned());
+        let (seen, spoilt, told) = (first.clone(), n_spoilt.clone(), file.path().to_owned());
         let judge = move |records: Vec<Value>| {
             let records: Vec<Value> = records.into_iter().map(settled).collect();
             let mut first = seen.borrow_mut();
@@ -153,11 +156,12 @@ fn compare(urls: &[String], args: &[&str], least: u32) {
                 assert_eq!(one, other, "seed {seed:?}");
             }
             assert_eq!(first.len(), records.len(), "seed {seed:?}");
-            assert!(seed.is_none() || n_faults(&told) > least, "seed {seed:?}: nothing much was spoilt");
+            spoilt.set(spoilt.get() + if seed.is_some() { n_faults(&told) } else { 0 });
         };
         let chain = chain(urls, seed.map(|seed| (file.path(), seed)));
         chain.args(args.iter().copied()).in_every_mode().json(judge).any_stderr().status(1);
     }
+    assert!(n_spoilt.get() > least, "{} calls were spoilt", n_spoilt.get());
 }
 
 #[test]
