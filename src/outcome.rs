@@ -206,6 +206,15 @@ impl Attempt {
         }
     }
 
+    /// One of which nothing is known but that it failed, in one phase from beginning to end.
+    pub fn failed(started: Instant, now: Instant, failure: Failure) -> Attempt {
+        let mut attempt = Attempt::begin(started);
+        attempt.timings.total = now.saturating_duration_since(started);
+        attempt.timings.phases.add(failure.phase, attempt.timings.total);
+        attempt.failure = Some(failure);
+        attempt
+    }
+
     /// When it gave its slot back.
     pub fn ended(&self) -> Instant {
         self.started + self.timings.total

@@ -242,7 +242,7 @@ pub struct SaveAs {
 
 /// One thing to fetch.
 ///
-/// What it shares with others is read, and in tests changed, as if it were its own.
+/// What it shares with others is read and changed as if it were its own: a change is a copy's.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// What it is called.

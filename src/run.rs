@@ -135,7 +135,7 @@ fn possible(config: &Config) -> (Concurrency, Option<String>) {
     let Concurrency { mode, jobs, processes, .. } = concurrency;
     // More processes than jobs would have nothing to do.
     concurrency.processes = processes.min(jobs);
-    let each = descriptors_each(config);
+    let each = config.output.descriptors_each();
     let (jobs, lowered) = match concurrency.processes {
         1 => limits::jobs_allowed(mode, jobs, each),
         processes => limits::jobs_allowed_over(processes, mode, jobs, each),
@@ -254,11 +254,6 @@ fn reading(config: &Config, masks: &Arc<Masks>) -> Reading {
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
 fn no_thread(error: io::Error) -> Refused {
     Refused::because(format_args!("cannot start a thread: {error} (ulimit -u, ulimit -v)"))
-}
-
-/// A job has a connection, and a file where bodies are saved.
-fn descriptors_each(config: &Config) -> u64 {
-    if config.output.output_dir.is_some() { 2 } else { 1 }
 }
 
 fn insecure_warning(config: &Config) -> Option<String> {

@@ -3,7 +3,7 @@
 //! Knows alignment and how many digits are worth reading. Refuses to judge: `verdicts` does.
 
 use super::findings::{Findings, ModeFindings};
-use crate::report::bytes;
+use crate::report::{bytes, count};
 use crate::stats::Sample;
 
 /// The widest line.
@@ -59,10 +59,6 @@ fn line(name: &str, figures: impl Iterator<Item = String>) -> String {
 
 fn known(figure: Option<String>) -> String {
     figure.unwrap_or_else(|| "?".to_owned())
-}
-
-fn count(number: u64, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// `1.20 ± 0.02 s`; of a single run `1.20 s`.

@@ -127,6 +127,11 @@ pub struct Output {
 }
 
 impl Output {
+    /// Descriptors that each job has open: its connection, and a file where bodies are saved.
+    pub fn descriptors_each(&self) -> u64 {
+        if self.output_dir.is_some() { 2 } else { 1 }
+    }
+
     /// Whether somebody will ask for what takes time to find out of each URL: our end of a connection, what a certificate
     /// says.
     pub fn wants_details(&self) -> bool {

@@ -226,19 +226,23 @@ impl Connection {
             if error.kind() != io::ErrorKind::WouldBlock {
                 return Err(error);
             }
-            match self.socket.wait_writable(slot, until) {
-                Wake::Woken if is_past(until) => return Err(io::ErrorKind::TimedOut.into()),
-                Wake::Woken => {}
-                Wake::Late => return Err(io::ErrorKind::TimedOut.into()),
-                Wake::Stopped => return Err(io::ErrorKind::Interrupted.into()),
-            }
+            self.wait_for_room(slot, until, false)?;
         }
         Ok(())
     }
 
     /// Waits for room to send; if somebody `listens`, also for something to receive.
-    pub(super) fn wait_for_room(&self, slot: &Slot, until: Option<Instant>, listens: bool) -> Wake {
-        if listens { self.socket.wait_either(slot, until) } else { self.socket.wait_writable(slot, until) }
+    ///
+    /// # Errors
+    /// `TimedOut` when it is late; `Interrupted` when the run is stopped.
+    pub(super) fn wait_for_room(&self, slot: &Slot, until: Option<Instant>, listens: bool) -> io::Result<()> {
+        let (socket, late) = (&self.socket, io::ErrorKind::TimedOut);
+        match if listens { socket.wait_either(slot, until) } else { socket.wait_writable(slot, until) } {
+            Wake::Woken if is_past(until) => Err(late.into()),
+            Wake::Woken => Ok(()),
+            Wake::Late => Err(late.into()),
+            Wake::Stopped => Err(io::ErrorKind::Interrupted.into()),
+        }
     }
 
     /// Sends until there is no room or nothing left.

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::buffers::Lender;
 use super::connection::{Connection, Received};
-use crate::runtime::{Slot, Wake};
+use crate::runtime::Slot;
 
 /// More is not heard before the body is sent.
 const MOST_EARLY: usize = 64 << 10;
@@ -99,14 +99,7 @@ impl Sending<'_> {
             if self.early.is_refusal {
                 return Ok(bytes.len());
             }
-            match self.connection.wait_for_room(self.slot, self.until, !self.early.is_deaf) {
-                Wake::Woken if self.until.is_some_and(|until| until <= Instant::now()) => {
-                    return Err(io::ErrorKind::TimedOut.into());
-                }
-                Wake::Woken => {}
-                Wake::Late => return Err(io::ErrorKind::TimedOut.into()),
-                Wake::Stopped => return Err(io::ErrorKind::Interrupted.into()),
-            }
+            self.connection.wait_for_room(self.slot, self.until, !self.early.is_deaf)?;
         }
         Ok(0)
     }

@@ -35,8 +35,7 @@ fn authority(word: &str) -> &str {
 
 /// Scheme and authority as they are written, where a path follows them: a slash in a query or a fragment ends no authority.
 pub(super) fn before_path(word: &str) -> Option<&str> {
-    let start = word.len() - after_http(word)?.len();
-    let end = start + word[start..].find(['/', '?', '#'])?;
+    let end = word.len() - after_http(word)?.len() + authority(word).len();
     word[end..].starts_with('/').then(|| &word[..end])
 }
 

@@ -209,11 +209,8 @@ impl Link {
         for asked in lost.into_values() {
             // Mostly it is not there; and what cannot be removed has a name that says what it is.
             let _ = asked.unfinished.as_deref().map(fs::remove_file);
-            let mut attempt = Box::new(Attempt::begin(asked.since));
-            let phase = asked.slot.phase();
-            attempt.timings.total = now.saturating_duration_since(asked.since);
-            attempt.timings.phases.add(phase, attempt.timings.total);
-            attempt.failure = Some(Failure::new(Class::Internal, phase, why));
+            let failure = Failure::new(Class::Internal, asked.slot.phase(), why);
+            let mut attempt = Box::new(Attempt::failed(asked.since, now, failure));
             attempt.is_lost = true;
             *asked.reply.lock() = Some(attempt);
             asked.slot.wake();

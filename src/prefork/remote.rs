@@ -191,13 +191,9 @@ impl Fetch for Remote {
     fn fetch(&self, request: &Request, slot: &Arc<Slot>, tracer: Tracer) -> Box<Attempt> {
         let started = Instant::now();
         let fetched = self.ask(request, slot, tracer, started);
-        fetched.and_then(|(link, ticket)| self.await_answer(&link, &ticket, slot)).unwrap_or_else(|failure| {
-            let mut attempt = Box::new(Attempt::begin(started));
-            attempt.timings.total = started.elapsed();
-            attempt.timings.phases.add(failure.phase, attempt.timings.total);
-            attempt.failure = Some(failure);
-            attempt
-        })
+        fetched
+            .and_then(|(link, ticket)| self.await_answer(&link, &ticket, slot))
+            .unwrap_or_else(|failure| Box::new(Attempt::failed(started, Instant::now(), failure)))
     }
 
     fn cpu_time(&self) -> Duration {

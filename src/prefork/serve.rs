@@ -108,7 +108,7 @@ impl Desk {
     /// Sets up the client and the root; says how many attempts can be under way.
     fn open(config: &Config, parent: &UnixStream) -> Result<(Desk, u32), String> {
         let concurrency = &config.concurrency;
-        let each = if config.output.output_dir.is_some() { 2 } else { 1 };
+        let each = config.output.descriptors_each();
         let (capacity, _) = limits::jobs_allowed(concurrency.mode, concurrency.jobs, each);
         let cannot = |error: io::Error| format!("cannot start a process (--processes): {error}");
         let runtime = Runtime::start(concurrency.mode, capacity).map_err(cannot)?;

@@ -32,7 +32,7 @@ pub fn bytes(bytes: u64) -> String {
 }
 
 /// `1 try`, `2 tries`.
-pub(super) fn count(number: u64, one: &str, many: &str) -> String {
+pub fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 

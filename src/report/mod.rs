@@ -49,7 +49,7 @@ mod text;
 pub mod timeline;
 mod trace;
 
-pub use figures::{bytes, seconds};
+pub use figures::{bytes, count, seconds};
 pub use file::{InPlace, as_it_is};
 pub use github::refused;
 pub use guard::Guarded;

@@ -12,7 +12,7 @@ use super::{Results, document, reading};
 use crate::config::{Config, Verbosity};
 use crate::exit::ExitStatus;
 use crate::record::Record;
-use crate::report::{Streams, bytes, json_line, seconds};
+use crate::report::{Streams, bytes, count, json_line, seconds};
 use crate::sanitize::{escape, shorten};
 use crate::stats::Shift;
 
@@ -216,9 +216,9 @@ fn summary(differences: &Differences<'_>) -> String {
     if differences.unfinished > 0 {
         counts.push(format!("{} not finished in one of both", differences.unfinished));
     }
-    let urls = if differences.compared == 1 { "URL" } else { "URLs" };
+    let urls = count(differences.compared as u64, "URL", "URLs");
     let verdict = if differences.has_regression() { "; worse than before" } else { "" };
-    format!("{} {urls} compared: {}{verdict}\n", differences.compared, counts.join(", "))
+    format!("{urls} compared: {}{verdict}\n", counts.join(", "))
 }
 
 #[cfg(test)]
