@@ -17,10 +17,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
-use may::io::{CoIo, WaitIo};
-
 use super::hands::Hands;
 use super::running::{Running, Task};
+use super::watched::Watching;
 use super::watcher::Stalls;
 use super::{Shared, Slot, sys};
 
@@ -179,24 +178,19 @@ fn keep_quiet_about_stacks() {
 /// Starts the hub's two coroutines: the timer, and the one that gives turns.
 pub(super) fn start_hub(shared: &Arc<Shared>) -> io::Result<()> {
     let hub = shared.hub.as_ref().expect("coroutines have a hub");
-    let timer = watch(hub.timer.try_clone()?)?;
+    let timer = Watching::begin(hub.timer.try_clone()?)?;
     let for_timer = Arc::clone(shared);
     spawn(move || run_timer(&for_timer, &timer))?;
-    let bell = watch(hub.turn_bell.try_clone()?)?;
+    let bell = Watching::begin(hub.turn_bell.try_clone()?)?;
     let for_turns = Arc::clone(shared);
     spawn(move || give_turns(&for_turns, &bell))
 }
 
-/// Puts a descriptor under the selector's eye.
-pub(super) fn watch(fd: OwnedFd) -> io::Result<CoIo<OwnedFd>> {
-    CoIo::new(fd).map_err(io::Error::from)
-}
-
-fn run_timer(shared: &Shared, timer: &CoIo<OwnedFd>) {
+fn run_timer(shared: &Shared, timer: &Watching) {
     let hub = shared.hub.as_ref().expect("coroutines have a hub");
     loop {
-        timer.wait_io();
-        sys::drain(timer.as_raw_fd());
+        timer.wait();
+        sys::drain(hub.timer.as_raw_fd());
         let n_slots = shared.slots().len();
         let late = hub.take_late(n_slots, shared.epoch);
         if !late.is_empty() {
@@ -208,11 +202,11 @@ fn run_timer(shared: &Shared, timer: &CoIo<OwnedFd>) {
     }
 }
 
-fn give_turns(shared: &Shared, bell: &CoIo<OwnedFd>) {
+fn give_turns(shared: &Shared, bell: &Watching) {
     let hub = shared.hub.as_ref().expect("coroutines have a hub");
     loop {
-        bell.wait_io();
-        sys::drain(bell.as_raw_fd());
+        bell.wait();
+        sys::drain(hub.turn_bell.as_raw_fd());
         let turns = std::mem::take(&mut *hub.turns.lock().unwrap_or_else(PoisonError::into_inner));
         let slots = shared.slots();
         for slot in turns.into_iter().filter_map(|index| slots.get(index)) {

@@ -20,6 +20,7 @@ mod slot;
 mod race;
 mod socket;
 mod sys;
+mod watched;
 mod watcher;
 
 use std::io;

@@ -8,8 +8,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use super::slot::{Slot, Wake};
-use super::socket::{Socket, Watched, is_exhaustion};
+use super::socket::{Socket, is_exhaustion};
 use super::sys::{self, Interest};
+use super::watched::Watched;
 
 /// Why no address could be connected to.
 #[derive(Debug)]
@@ -116,11 +117,7 @@ impl Race {
             (Wake::Woken, flags) => Ok(self.settle(addr, watched, flags)),
             (wake, _) => {
                 // Taken from under the selector's eye again, so that it can be waited for among others.
-                let fd = match watched {
-                    Watched::Coroutine(io) => io.into_inner(),
-                    Watched::Thread(fd) => fd,
-                };
-                self.pending.push((addr, fd));
+                self.pending.push((addr, watched.into_fd()));
                 if wake == Wake::Stopped { Err(wake) } else { Ok(None) }
             }
         }

@@ -5,20 +5,15 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use may::io::{CoIo, WaitIo};
-
-use super::green;
 use super::race::{ConnectError, Race};
-use super::slot::{Parking, Slot, Wake};
+use super::slot::{Slot, Wake};
 use super::sys::{self, Interest};
-
-/// The bit that may sets when somebody called a waker; the others are epoll's.
-const WAKER_BIT: usize = 0x8000_0000;
+use super::watched::Watched;
 
 /// What epoll says of a descriptor whose other end is done, or that is broken.
 const ENDED: usize = (libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) as usize;
@@ -35,83 +30,9 @@ pub struct Socket {
     saw_end: AtomicBool,
 }
 
-/// A descriptor, and by whom it is waited for.
-pub(super) enum Watched {
-    Coroutine(CoIo<OwnedFd>),
-    Thread(OwnedFd),
-}
-
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Socket({})", self.fd().as_raw_fd())
-    }
-}
-
-impl Watched {
-    pub(super) fn new(fd: OwnedFd) -> io::Result<Watched> {
-        if green::is_coroutine() { green::watch(fd).map(Watched::Coroutine) } else { Ok(Watched::Thread(fd)) }
-    }
-
-    pub(super) fn fd(&self) -> &OwnedFd {
-        match self {
-            Watched::Coroutine(io) => io.inner(),
-            Watched::Thread(fd) => fd,
-        }
-    }
-
-    /// Waits until the descriptor may be ready. With `Woken` come the selector's flags, 0 in a thread, where the next
-    /// wait asks anew anyway.
-    pub(super) fn wait(&self, slot: &Slot, interest: Interest, until: Option<Instant>) -> (Wake, usize) {
-        match self {
-            Watched::Coroutine(io) => wait_parked(io, slot, until),
-            Watched::Thread(fd) => (wait_blocked(fd, slot, interest, until), 0),
-        }
-    }
-}
-
-/// Parks the coroutine until the selector saw something happen to the descriptor. Edge-triggered, so whatever happened
-/// since the last wait ends this one at once, and callers must take all there is before they wait again.
-fn wait_parked(io: &CoIo<OwnedFd>, slot: &Slot, until: Option<Instant>) -> (Wake, usize) {
-    slot.shared.assert_on_worker();
-    *slot.parking() = Parking::Descriptor(io.waker());
-    slot.shared.expect_wake_at(slot.index, until);
-    let wake = loop {
-        if slot.is_stopped() {
-            break (Wake::Stopped, 0);
-        }
-        slot.shared.end_turn();
-        let flags = io.wait_io() & !WAKER_BIT;
-        slot.shared.begin_turn(slot.index);
-        if flags != 0 {
-            break (Wake::Woken, flags);
-        }
-        if until.is_some_and(|until| until <= Instant::now()) {
-            break (Wake::Late, 0);
-        }
-    };
-    slot.shared.expect_wake_at(slot.index, None);
-    *slot.parking() = Parking::Nothing;
-    wake
-}
-
-/// Blocks the thread until the descriptor is ready or the run is stopped.
-fn wait_blocked(fd: &OwnedFd, slot: &Slot, interest: Interest, until: Option<Instant>) -> Wake {
-    loop {
-        if slot.is_stopped() {
-            return Wake::Stopped;
-        }
-        let watched = [(fd.as_fd(), interest), (slot.shared.stop_bell(), Interest::Read)];
-        // Who does not heed a stop must not be woken by it again and again.
-        let watched = if slot.heeds_stop() { &watched[..] } else { &watched[..1] };
-        match sys::poll(watched, until) {
-            Ok(ready) if ready[0] => return Wake::Woken,
-            // `poll` has no memory for its table or the like: the caller's own call will say what is wrong.
-            Err(_) => return Wake::Woken,
-            Ok(_) => {}
-        }
-        if until.is_some_and(|until| until <= Instant::now()) {
-            return Wake::Late;
-        }
     }
 }
 
@@ -235,9 +156,8 @@ impl Socket {
     /// Whether nothing has arrived, not even an end: the state in which an idle connection may be used again. In a
     /// coroutine the selector's flags answer for free unless something happened; else it takes a system call.
     pub fn is_quiet(&self) -> bool {
-        if let Watched::Coroutine(io) = &self.watched {
-            #[expect(deprecated, reason = "it is the only word of may's for 'has anything happened since'")]
-            let flags = io.reset_io();
+        if let Watched::Coroutine(watching) = &self.watched {
+            let flags = watching.take_flags();
             if self.saw_end.load(Ordering::Relaxed) {
                 return false;
             }
