@@ -29,11 +29,10 @@ impl Deaf {
 /// A port of 127.0.0.1 that refuses for as long as the tests run: it is the near end of a connection of ours, so nobody
 /// else comes to listen there.
 pub(crate) fn refused_addr() -> SocketAddr {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    let far = listener.local_addr().expect("a bound listener has an address");
-    let near = TcpStream::connect(far).expect("the queue is empty");
+    let far = silent_listener();
+    let near = connect(&far).expect("the queue is empty");
     let addr = near.local_addr().expect("a connection has two ends");
-    std::mem::forget((listener, near));
+    std::mem::forget((far, near));
     addr
 }
 
