@@ -30,8 +30,10 @@ pub enum Event {
     },
     /// Something on the way that `-v` or `-vv` asked for.
     Trace(Arc<Subject>, Trace),
-    /// An entry's end; exactly one for each entry taken up.
+    /// An entry's end; exactly one for each entry taken up, but for those whose lines are in `Lines`.
     Finished(Box<Outcome>),
+    /// What a scribe wrote of entries that passed, in place of an event for each.
+    Lines(Lines),
     /// A sentence for the person at the shell, such as a limit that was lowered.
     Warning(String),
     /// The table of what is parked where, asked for by SIGUSR1 or written when a signal or the deadline ends the run.
@@ -47,6 +49,31 @@ pub enum Event {
     Round(Round),
     /// The last event of every run.
     RunFinished(Summary),
+}
+
+/// Whole lines for standard output, written where the outcomes came to be.
+#[derive(Debug, Clone, Default)]
+pub struct Lines {
+    /// Escaped, and without secrets.
+    pub text: Vec<u8>,
+    /// Of so many entries.
+    pub entries: usize,
+}
+
+/// Tells outcomes where they come to be, when nobody wants to know more of them than a line: what an outcome holds is
+/// then given back on the thread that made it, while it is in its processor's cache.
+pub trait Scribe: Send {
+    /// Writes all that is told of an outcome; false when there is more to tell than it can: then nothing was written.
+    fn tell(&mut self, outcome: &Outcome) -> bool;
+
+    /// Whether nothing was written since it was last taken.
+    fn is_empty(&self) -> bool;
+
+    /// Whether it is time to take it.
+    fn is_full(&self) -> bool;
+
+    /// What was written since it was last taken.
+    fn take(&mut self) -> Lines;
 }
 
 /// What is told on the way, for `-v` and `-vv`.

@@ -103,7 +103,10 @@ pub fn run(config: &Config, mut streams: Streams) -> Result<ExitStatus, Refused>
     let credits = Arc::new(Credits::new());
     let schedule = Schedule::new(&concurrency);
     let parts = Engine::assemble(&runtime, fetch, schedule, Arc::clone(&credits), orders, info);
-    let Parts { engine, sender, batches, queue, view } = parts;
+    let Parts { mut engine, sender, batches, queue, view } = parts;
+    if let Some(scribe) = sinks.scribe() {
+        engine.employ(scribe);
+    }
 
     let warnings = [lowered, insecure_warning(config), secret_warning(&list, &planner)];
     signal::forward(sender.clone(), view.clone(), queue, clearing(&config.output, &runtime))

@@ -132,6 +132,12 @@ impl Output {
         if self.output_dir.is_some() { 2 } else { 1 }
     }
 
+    /// Whether of what passed nobody at the shell is told more than its line.
+    pub fn is_brief(&self) -> bool {
+        let is_watched = self.verbosity >= Verbosity::Verbose || self.live || self.progress;
+        !(is_watched || self.json || self.github.is_some())
+    }
+
     /// Whether somebody will ask for what takes time to find out of each URL: our end of a connection, what a certificate
     /// says.
     pub fn wants_details(&self) -> bool {

@@ -25,7 +25,7 @@ pub use view::View;
 
 use crate::check;
 use crate::config::{Objective, UntilPass};
-use crate::event::{Event, Limiters, RunInfo, Stop, Summary, Trace};
+use crate::event::{Event, Limiters, RunInfo, Scribe, Stop, Summary, Trace};
 use crate::http::Fetch;
 use crate::list::Credits;
 use crate::outcome::{Attempt, Attempts, Class, Failure, Kind, Outcome, Phase};
@@ -176,6 +176,11 @@ impl Engine {
             cpu_before,
         };
         Parts { engine, sender, batches, queue, view }
+    }
+
+    /// Has this one tell of outcomes what it can.
+    pub fn employ(&mut self, scribe: Box<dyn Scribe>) {
+        self.teller.employ(scribe);
     }
 
     /// Runs to the last outcome, whatever happens: when the loop itself has a bug, the reporter is told that it is over.
@@ -421,7 +426,7 @@ impl Engine {
         }
         self.gates.add(&outcome);
         let ends_the_run = self.orders.fail_fast && outcome.kind == Kind::Fail;
-        self.teller.tell(Event::Finished(Box::new(outcome)));
+        self.teller.finished(outcome);
         if ends_the_run {
             self.stop(Stop::FailFast);
         }

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::event::Event;
+use crate::event::{Event, Scribe};
+use crate::outcome::Outcome;
 
 /// A batch leaves when it has so many events. An event with all it holds has 1.4 KiB, so that what goes round between
 /// two threads stays in a processor's second cache.
@@ -16,7 +17,7 @@ const BATCH: usize = 256;
 /// second at most.
 const PATIENCE: Duration = Duration::from_millis(5);
 
-/// Events that are not taken before no more requests are started: a slow reader of standard output slows the run.
+/// Events, or entries with a line, that are not taken before no more requests are started: a slow reader of standard output slows the run.
 const MOST_UNTAKEN: usize = 4096;
 
 /// The queue between the loop's thread and the reporter's.
@@ -30,6 +31,8 @@ pub struct Queue {
 #[derive(Default)]
 struct State {
     events: Vec<Event>,
+    /// How much they are.
+    weight: usize,
     /// What the reporter has taken and not finished with.
     in_hand: usize,
     is_over: bool,
@@ -43,7 +46,7 @@ impl Queue {
     }
 
     fn count(&self, state: &State) {
-        self.untaken.store(state.events.len() + state.in_hand, Ordering::Relaxed);
+        self.untaken.store(state.weight + state.in_hand, Ordering::Relaxed);
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>, until: Option<Instant>) -> MutexGuard<'a, State> {
@@ -58,6 +61,7 @@ impl Queue {
     pub fn put(&self, events: &mut Vec<Event>) {
         let mut state = self.state();
         state.is_over |= events.iter().any(|event| matches!(event, Event::RunFinished(_)));
+        state.weight += events.iter().map(weight).sum::<usize>();
         if state.events.is_empty() {
             std::mem::swap(&mut state.events, events);
         } else {
@@ -74,10 +78,16 @@ impl Queue {
     }
 }
 
+/// How many events this is in place of.
+fn weight(event: &Event) -> usize {
+    if let Event::Lines(lines) = event { lines.entries } else { 1 }
+}
+
 /// The loop's end.
 pub(super) struct Teller {
     queue: Arc<Queue>,
     batch: Vec<Event>,
+    scribe: Option<Box<dyn Scribe>>,
     /// When the batch leaves at the latest.
     leaves_at: Option<Instant>,
 }
@@ -110,7 +120,7 @@ struct Look {
 pub(super) fn channel(room: impl Fn() + Send + 'static) -> (Teller, Batches, Arc<Queue>) {
     let queue =
         Arc::new(Queue { state: Mutex::default(), untaken: AtomicUsize::new(0), bell: Condvar::new() });
-    let teller = Teller { queue: Arc::clone(&queue), batch: Vec::new(), leaves_at: None };
+    let teller = Teller { queue: Arc::clone(&queue), batch: Vec::new(), scribe: None, leaves_at: None };
     let batches =
         Batches { queue: Arc::clone(&queue), room: Box::new(room), is_over: false, pace: None, look: None };
     (teller, batches, queue)
@@ -128,9 +138,28 @@ impl Teller {
         }
     }
 
+    /// What this one can tell of outcomes becomes no event.
+    pub(super) fn employ(&mut self, scribe: Box<dyn Scribe>) {
+        self.scribe = Some(scribe);
+    }
+
+    /// An entry's end: by the scribe, or as an event.
+    pub(super) fn finished(&mut self, outcome: Outcome) {
+        if self.scribe.as_ref().is_some_and(|scribe| scribe.is_full()) {
+            self.flush();
+        }
+        if !self.scribe.as_mut().is_some_and(|scribe| scribe.tell(&outcome)) {
+            self.tell(Event::Finished(Box::new(outcome)));
+        }
+    }
+
+    fn has_lines(&self) -> bool {
+        self.scribe.as_ref().is_some_and(|scribe| !scribe.is_empty())
+    }
+
     /// When the loop has to be awake for what it has not told yet; looks at the clock once a batch.
     pub(super) fn leaves_at(&mut self, now: Instant) -> Option<Instant> {
-        if self.batch.is_empty() {
+        if self.batch.is_empty() && !self.has_lines() {
             return None;
         }
         Some(*self.leaves_at.get_or_insert(now + PATIENCE))
@@ -145,10 +174,16 @@ impl Teller {
 
     pub(super) fn flush(&mut self) {
         self.leaves_at = None;
+        if let Some(scribe) = self.scribe.as_mut().filter(|scribe| !scribe.is_empty()) {
+            // Before the events: the last of them ends the run.
+            self.batch.insert(0, Event::Lines(scribe.take()));
+        }
         if !self.batch.is_empty() {
             self.queue.put(&mut self.batch);
             // Mostly it went as it was, and the next one need not grow step by step.
-            self.batch.reserve(BATCH);
+            if self.scribe.is_none() {
+                self.batch.reserve(BATCH);
+            }
         }
     }
 
@@ -159,7 +194,7 @@ impl Teller {
             return false;
         }
         let mut state = self.queue.state();
-        state.loop_waits = state.events.len() + state.in_hand > MOST_UNTAKEN;
+        state.loop_waits = state.weight + state.in_hand > MOST_UNTAKEN;
         state.loop_waits
     }
 }
@@ -192,7 +227,7 @@ impl Batches {
 
     fn hand_out(&mut self, state: &mut State, now: Instant) -> Vec<Event> {
         let events = std::mem::take(&mut state.events);
-        state.in_hand = events.len();
+        state.in_hand = std::mem::take(&mut state.weight);
         self.queue.count(state);
         self.is_over = state.is_over;
         if let Some(pace) = &mut self.pace {
@@ -251,7 +286,9 @@ impl Iterator for Batches {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{ParkedTable, Summary};
+    use crate::event::{Lines, ParkedTable, Summary};
+    use crate::outcome::{Class, Failure, Kind, Phase};
+    use crate::record::samples::{outcome, passed};
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -286,6 +323,44 @@ mod tests {
         queue.put(&mut vec![remark(); MOST_UNTAKEN + 1]);
         assert!(teller.is_behind());
         assert_eq!(batches.next().map(|batch| batch.len()), Some(MOST_UNTAKEN + 1));
+    }
+
+    /// Tells of what passed, and is full with three.
+    #[derive(Default)]
+    struct Tally(usize);
+
+    impl Scribe for Tally {
+        fn tell(&mut self, outcome: &Outcome) -> bool {
+            self.0 += usize::from(outcome.kind == Kind::Pass);
+            outcome.kind == Kind::Pass
+        }
+
+        fn is_empty(&self) -> bool {
+            self.0 == 0
+        }
+
+        fn is_full(&self) -> bool {
+            self.0 >= 3
+        }
+
+        fn take(&mut self) -> Lines {
+            Lines { text: Vec::new(), entries: std::mem::take(&mut self.0) }
+        }
+    }
+
+    #[test]
+    fn a_scribe_tells_what_it_can_and_its_lines_count_as_the_events_that_they_replace() {
+        let (mut teller, mut batches, queue) = channel(|| ());
+        teller.employ(Box::new(Tally::default()));
+        (1..=4).for_each(|line| teller.finished(passed(line, 1)));
+        assert_eq!(queue.untaken.load(Ordering::Relaxed), 3);
+        teller.finished(outcome(5, Failure::new(Class::Closed, Phase::Wait, "reset")));
+        teller.tell(end());
+        teller.flush();
+        let told: Vec<Event> = std::iter::from_fn(|| batches.next()).flatten().collect();
+        let entries = |event: &Event| if let Event::Lines(lines) = event { lines.entries } else { 0 };
+        assert_eq!(told.iter().map(entries).collect::<Vec<_>>(), [3, 1, 0, 0]);
+        assert!(matches!(told[2..], [Event::Finished(_), Event::RunFinished(_)]));
     }
 
     #[test]

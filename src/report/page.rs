@@ -48,6 +48,17 @@ impl Page {
         self.bytes.extend_from_slice(text.as_bytes());
     }
 
+    /// Whole lines that were a page before.
+    pub(super) fn lines(&mut self, lines: &[u8]) {
+        self.bytes.extend_from_slice(lines);
+    }
+
+    /// What stands on it, which is empty again.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        let empty = Vec::with_capacity(self.bytes.len());
+        std::mem::replace(&mut self.bytes, empty)
+    }
+
     /// Words from outside.
     pub(super) fn escaped(&mut self, text: &str) {
         self.push(&sanitize::escape(text));

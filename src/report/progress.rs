@@ -158,6 +158,8 @@ impl Progress {
             // Before anybody else hears of the end, so that the summary has the screen to itself.
             Event::RunFinished(_) => self.bar.finish_and_clear(),
             Event::Trace(..) | Event::Warning(_) | Event::Parked(_) | Event::Live { .. } => {}
+            // Nobody writes lines where there is a bar.
+            Event::Lines(_) => {}
         }
     }
 }

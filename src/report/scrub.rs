@@ -36,7 +36,9 @@ fn scrub_event(event: &mut Event, masks: &Masks) {
         }
         Event::Warning(words) => scrub(words, masks),
         Event::RunFinished(summary) => scrub_some(&mut summary.list_error, masks),
-        Event::RunStarted(_)
+        // Of an entry that passed its lines have nothing but its subject and figures.
+        Event::Lines(_)
+        | Event::RunStarted(_)
         | Event::Started(_)
         | Event::Parked(_)
         | Event::Live { .. }

@@ -19,12 +19,12 @@ use super::progress::{Curtain, Progress};
 use super::reports::Reports;
 use super::rounds::Rounds;
 use super::stream::Stream;
-use super::summary::Summary as SummaryLines;
-use super::text::Text;
+use super::summary::{Gathered, Summary as SummaryLines};
+use super::text::{Copyist, Text};
 use super::trace::Trace;
 use super::{Streams, Teller};
 use crate::config::{Concurrency, Config, Output, Verbosity};
-use crate::event::{Event, RunInfo, Sink, Stop, Summary};
+use crate::event::{Event, RunInfo, Scribe, Sink, Stop, Summary};
 use crate::exit::Told;
 use crate::sanitize::escape;
 
@@ -45,6 +45,8 @@ pub struct Sinks {
     outlives_stdout: bool,
     /// Standard output is for records alone.
     has_records: bool,
+    /// Where of what passed nobody wants more than its line.
+    copyist: Option<Copyist>,
     told: Told,
 }
 
@@ -84,19 +86,20 @@ pub fn sinks(about: &About<'_>, mut streams: Streams, in_place: InPlace<'_>) -> 
     let curtain = progress.as_ref().map(Progress::curtain);
     let (both, remarks) = if is_shared { (curtain, None) } else { (None, curtain) };
     let stdout = Stream::new(streams.stdout, result_tellers(output), Page::new(false), None);
-    let tellers = remark_tellers(output, limits);
+    let times = (output.verbosity >= Verbosity::Normal).then(Gathered::default);
+    let copyist = (output.is_brief() && reports.is_none()).then(|| Copyist::new(times.clone()));
+    let tellers = remark_tellers(output, limits, times);
     let stderr = Stream::new(streams.stderr, tellers, Page::new(output.color), remarks);
-    let (stdout, stderr) = (Some(stdout), Some(stderr));
-    let has_records = output.json;
     Ok(Sinks {
         progress,
         curtain: both,
-        stdout,
-        stderr,
+        stdout: Some(stdout),
+        stderr: Some(stderr),
         commands,
         reports,
         outlives_stdout,
-        has_records,
+        has_records: output.json,
+        copyist,
         ..Sinks::default()
     })
 }
@@ -112,7 +115,7 @@ fn result_tellers(output: &Output) -> Vec<Box<dyn Teller>> {
 
 /// In the order in which they speak of the same event: at the end the failures that are left, the
 /// gates, then the summary.
-fn remark_tellers(output: &Output, limits: &Concurrency) -> Vec<Box<dyn Teller>> {
+fn remark_tellers(output: &Output, limits: &Concurrency, times: Option<Gathered>) -> Vec<Box<dyn Teller>> {
     let is_verbose = output.verbosity >= Verbosity::Verbose;
     let mut tellers: Vec<Box<dyn Teller>> = Vec::new();
     if is_verbose {
@@ -129,8 +132,8 @@ fn remark_tellers(output: &Output, limits: &Concurrency) -> Vec<Box<dyn Teller>>
         tellers.push(Box::new(StepOutputs(path)));
     }
     tellers.push(Box::new(Gates { all: output.verbosity >= Verbosity::Normal }));
-    if output.verbosity >= Verbosity::Normal {
-        tellers.push(Box::new(SummaryLines::new(limits)));
+    if let Some(times) = times {
+        tellers.push(Box::new(SummaryLines::new(limits, times)));
     }
     tellers
 }
@@ -160,6 +163,12 @@ impl Sinks {
     /// Somebody else is told what happens.
     pub fn add_listener(&mut self, listener: Box<dyn Sink>) {
         self.listeners.push(listener);
+    }
+
+    /// Who is to write of what passed in place of an event for each; `None` when somebody here wants to know more.
+    pub fn scribe(&mut self) -> Option<Box<dyn Scribe>> {
+        let copyist = self.copyist.take().filter(|_| self.listeners.is_empty())?;
+        Some(Box::new(copyist))
     }
 
     /// Above the bar, where there is one, what the run does at each moment; to be said before it begins.

@@ -4,7 +4,7 @@
 //! Knows which figures are worth a line. Counts come from the loop that owns them; times are gathered here, in bounded
 //! memory. Refuses to judge: the exit status is `exit`'s.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Teller;
@@ -25,9 +25,17 @@ const SLOWEST: usize = 3;
 /// So much of their URLs is shown: three fit a line of a wide terminal.
 const URL_CHARS: usize = 60;
 
-/// Gathers times and tells the end.
+/// Tells the end, and gathers times for it.
 pub(super) struct Summary {
     limits: Concurrency,
+    gathered: Gathered,
+}
+
+/// The times of a run, for all who are told how an entry ended.
+#[derive(Clone, Default)]
+pub(super) struct Gathered(Arc<Mutex<Times>>);
+
+struct Times {
     /// Last attempts, failures included: what percentiles judge.
     last: Durations,
     /// From the first slot to the end, waits between attempts included: what one after another would take.
@@ -38,11 +46,9 @@ pub(super) struct Summary {
     has_rounds: bool,
 }
 
-impl Summary {
-    /// Begins to gather; the limits are only named.
-    pub(super) fn new(limits: &Concurrency) -> Summary {
-        Summary {
-            limits: limits.clone(),
+impl Default for Times {
+    fn default() -> Times {
+        Times {
             last: Durations::default(),
             whole: Durations::default(),
             slowest: Slowest::new(SLOWEST),
@@ -52,10 +58,38 @@ impl Summary {
     }
 }
 
+impl Gathered {
+    /// What was cancelled or never tried took no time of its own that would say anything.
+    pub(super) fn add(&self, outcome: &Outcome) {
+        let mut times = self.times();
+        let last = outcome.last();
+        times.has_rounds |= outcome.round > Some(1);
+        times.bytes = times.bytes.saturating_add(last.response.size_delivered);
+        if outcome.kind == Kind::Cancelled || tries(outcome) == 0 {
+            return;
+        }
+        let whole = time_total(outcome);
+        times.last.add(last.timings.total);
+        times.whole.add(whole);
+        times.slowest.offer(whole, || outcome.subject.clone());
+    }
+
+    fn times(&self) -> MutexGuard<'_, Times> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Summary {
+    /// Of what is gathered; the limits are only named.
+    pub(super) fn new(limits: &Concurrency, gathered: Gathered) -> Summary {
+        Summary { limits: limits.clone(), gathered }
+    }
+}
+
 impl Teller for Summary {
     fn tell(&mut self, event: &Event, page: &mut Page) {
         match event {
-            Event::Finished(outcome) => self.gather(outcome),
+            Event::Finished(outcome) => self.gathered.add(outcome),
             Event::RunFinished(counts) => self.write(counts, page),
             _ => {}
         }
@@ -63,65 +97,36 @@ impl Teller for Summary {
 }
 
 impl Summary {
-    /// What was cancelled or never tried took no time of its own that would say anything.
-    fn gather(&mut self, outcome: &Outcome) {
-        let last = outcome.last();
-        self.has_rounds |= outcome.round > Some(1);
-        self.bytes = self.bytes.saturating_add(last.response.size_delivered);
-        if outcome.kind == Kind::Cancelled || tries(outcome) == 0 {
-            return;
-        }
-        let whole = time_total(outcome);
-        self.last.add(last.timings.total);
-        self.whole.add(whole);
-        self.slowest.offer(whole, || outcome.subject.clone());
-    }
-
-    fn write(&mut self, counts: &Counts, page: &mut Page) {
-        self.write_counts(counts, page);
-        self.write_times_of_several(counts, page);
+    fn write(&self, counts: &Counts, page: &mut Page) {
+        let mut times = self.gathered.times();
+        write_counts(counts, times.bytes, page);
+        self.write_times_of_several(counts, &mut times, page);
         if let Some(stall) = &counts.stall {
             page.push("the worker was ");
             stall::say(stall, page);
         }
     }
 
-    fn write_times_of_several(&mut self, counts: &Counts, page: &mut Page) {
+    fn write_times_of_several(&self, counts: &Counts, times: &mut Times, page: &mut Page) {
         // Of one URL the first line says it all.
-        if self.whole.count() < 2 || self.whole.sum().is_zero() {
+        if times.whole.count() < 2 || times.whole.sum().is_zero() {
             return;
         }
-        if self.has_rounds {
-            self.write_times(page);
+        if times.has_rounds {
+            times.write(page);
             return;
         }
-        self.write_speed(counts.wall, page);
-        self.write_times(page);
-        let (sum, slowest) = (self.whole.sum(), self.whole.max());
+        times.write_speed(counts.wall, page);
+        times.write(page);
+        let (sum, slowest) = (times.whole.sum(), times.whole.max());
         let speed = Speed { reached: speed_up(sum, counts.wall), most: ceiling(sum, slowest) };
         if let Some(reason) = held_back(counts, &self.limits, speed) {
             page.say(format_args!("{reason}\n"));
         }
     }
+}
 
-    /// `198 passed, 2 failed; 12.3 MB in 1.20 s`.
-    fn write_counts(&self, counts: &Counts, page: &mut Page) {
-        page.say(format_args!("{} passed", counts.passed));
-        if counts.failed > 0 {
-            page.push(", ");
-            page.red(&format!("{} failed", counts.failed));
-        }
-        for (number, word) in [(counts.soft, "soft"), (counts.cancelled, "cancelled")] {
-            if number > 0 {
-                page.push(", ");
-                page.yellow(&format!("{number} {word}"));
-            }
-        }
-        page.say(format_args!("; {} in {}", bytes(self.bytes), seconds(counts.wall)));
-        write_end(counts, page);
-        page.push("\n");
-    }
-
+impl Times {
     /// `sum of times 48.10 s: 40.1 times faster than one after another; ceiling 43.0 (the slowest URL takes 1.12 s)`.
     fn write_speed(&self, wall: Duration, page: &mut Page) {
         page.say(format_args!("sum of times {}: ", seconds(self.whole.sum())));
@@ -140,7 +145,7 @@ impl Summary {
     }
 
     /// `p50 0.21 s, p95 0.80 s, p99 1.10 s; slowest: 1.12 s URL, 1.10 s URL, 0.98 s URL`.
-    fn write_times(&mut self, page: &mut Page) {
+    fn write(&mut self, page: &mut Page) {
         for (percent, before) in [(50, "p50 "), (95, ", p95 "), (99, ", p99 ")] {
             page.push(before);
             page.push(&self.last.percentile(percent).map_or_else(String::new, seconds));
@@ -152,6 +157,24 @@ impl Summary {
         }
         page.push("\n");
     }
+}
+
+/// `198 passed, 2 failed; 12.3 MB in 1.20 s`.
+fn write_counts(counts: &Counts, received: u64, page: &mut Page) {
+    page.say(format_args!("{} passed", counts.passed));
+    if counts.failed > 0 {
+        page.push(", ");
+        page.red(&format!("{} failed", counts.failed));
+    }
+    for (number, word) in [(counts.soft, "soft"), (counts.cancelled, "cancelled")] {
+        if number > 0 {
+            page.push(", ");
+            page.yellow(&format!("{number} {word}"));
+        }
+    }
+    page.say(format_args!("; {} in {}", bytes(received), seconds(counts.wall)));
+    write_end(counts, page);
+    page.push("\n");
 }
 
 /// Why the run ended before its list did.
@@ -210,7 +233,7 @@ mod tests {
 
     fn summary(events: impl IntoIterator<Item = Event>, counts: Counts) -> String {
         let end = Event::RunFinished(counts);
-        told(&mut Summary::new(&limits()), false, events.into_iter().chain([end]))
+        told(&mut Summary::new(&limits(), Gathered::default()), false, events.into_iter().chain([end]))
     }
 
     #[test]
@@ -309,7 +332,8 @@ the worker was blocked for 0.48 s by a call of the system, at http://a.example/1
         Arc::make_mut(&mut odd.subject).listed = format!("http://a/\x1b{}", "x".repeat(60_000));
         let events = [Event::Finished(Box::new(odd)), took(2, 10, 1)];
         let end = Event::RunFinished(Counts { failed: 1, ..counts(1, 250) });
-        let text = told(&mut Summary::new(&limits()), true, events.into_iter().chain([end]));
+        let text =
+            told(&mut Summary::new(&limits(), Gathered::default()), true, events.into_iter().chain([end]));
         assert!(
             text.starts_with("1 passed, \x1b[31m1 failed\x1b[0m; ") && text.contains(" http://a/\\x1bxxx")
         );
