@@ -19,7 +19,7 @@ use crate::event::{RunInfo, Stop};
 use crate::exit::{ExitStatus, SIGPIPE, TABLE, exit_status};
 use crate::http::{Client, Fetch};
 use crate::list::{self, Credits, Delivery, Reading, Refusal, Variables};
-use crate::plan::{Listed, Planner};
+use crate::plan::{Planner, Portion};
 use crate::prefork::{self, Processes};
 use crate::record;
 use crate::report::{self, About, Guarded, Sinks, Streams};
@@ -68,7 +68,7 @@ pub fn run(config: &Config, mut streams: Streams) -> Result<ExitStatus, Refused>
     if config.run.dry_run {
         return dry_run::print(list, config, &masks, streams).map_err(no_thread);
     }
-    let mut planner = Planner::new(config).hiding(Arc::clone(&masks));
+    let planner = Planner::new(config).hiding(Arc::clone(&masks));
     let (concurrency, lowered) = possible(config);
     let runtime = start_runtime(&concurrency).map_err(no_thread)?;
     if config.output.measures {
@@ -113,12 +113,7 @@ pub fn run(config: &Config, mut streams: Streams) -> Result<ExitStatus, Refused>
         .map_err(no_thread)?;
     runtime.start_root(move || engine.run(warnings.into_iter().flatten())).map_err(no_thread)?;
     let for_list = sender.clone();
-    list.start(
-        move |urlnum, entry| planner.plan(urlnum, entry),
-        credits,
-        move |delivery| deliver(delivery, &for_list),
-    )
-    .map_err(no_thread)?;
+    list.start(planner, credits, move |delivery| deliver(delivery, &for_list)).map_err(no_thread)?;
 
     let batches = report::scrubbed(shown(&config.output, view, batches, &mut sinks), masks);
     let (summary, told) = report::pump(batches, &mut sinks, |stop: Stop| sender.send(Message::Stop(stop)));
@@ -230,7 +225,7 @@ fn in_place(path: &Path, runtime: &Runtime) -> io::Result<Box<dyn Write + Send>>
     Ok(Box::new(outlet))
 }
 
-fn deliver(delivery: Delivery<Listed>, sender: &Sender<Message>) {
+fn deliver(delivery: Delivery<Portion>, sender: &Sender<Message>) {
     match delivery {
         Delivery::Listed(entries) => sender.send(Message::Listed(entries)),
         Delivery::Warning(words) => sender.send(Message::Remark(words)),

@@ -17,7 +17,7 @@ use crate::event::{Event, RunInfo, Stop, Summary};
 use crate::exit::{Told, exit_status};
 use crate::http::Client;
 use crate::list::Credits;
-use crate::plan::{Listed, Planner};
+use crate::plan::{Listed, Planner, Portion};
 use crate::record;
 use crate::request::Location;
 use crate::runtime::{Runtime, limits};
@@ -91,13 +91,13 @@ fn gather(n: u32, origin: SocketAddr) -> Result<Crowd, String> {
     watch(batches, before, || sender.send(Message::Stop(Stop::FailFast))).map_err(sentence)
 }
 
-fn requests(n: u32, origin: SocketAddr, planner: &Planner) -> Result<Vec<Listed>, String> {
+fn requests(n: u32, origin: SocketAddr, planner: &Planner) -> Result<Vec<Portion>, String> {
     let text = format!("http://{origin}/gate/{n}");
     let url = Url::parse(&text).map_err(|error| format!("{text}: {error}"))?;
     let source: Arc<str> = "demo".into();
     let request = |line| {
         let location = Location { source: Arc::clone(&source), line };
-        Listed::Request(planner.plan_bare(u64::from(line) - 1, location, url.clone()))
+        Listed::Request(planner.plan_bare(u64::from(line) - 1, location, url.clone())).into()
     };
     Ok((1..=n).map(request).collect())
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::Engine;
 use crate::check;
 use crate::outcome::Outcome;
-use crate::plan::Listed;
+use crate::plan::{Listed, Portion};
 
 /// Entries that may be on order or here: the list's thread is woken once for half of them, as waking it takes longer than
 /// a small request (30 µs, 2026-11).
@@ -18,7 +18,9 @@ const AHEAD: usize = 512;
 /// Between the list and the schedule.
 #[derive(Default)]
 pub(super) struct Intake {
-    brought: VecDeque<Listed>,
+    brought: VecDeque<Portion>,
+    /// Entries that were brought.
+    here: usize,
     /// Entries that the list may still send.
     on_order: usize,
     /// The list has no more.
@@ -27,10 +29,27 @@ pub(super) struct Intake {
     error: Option<String>,
 }
 
+impl Intake {
+    fn next(&mut self) -> Option<Listed> {
+        let (next, is_spent) = match self.brought.front_mut()? {
+            Portion::Entry(_) => (None, true),
+            Portion::Lot(lot) => (lot.next(), lot.len() == 0),
+        };
+        self.here = self.here.saturating_sub(1);
+        let spent = if is_spent { self.brought.pop_front() } else { None };
+        match spent {
+            Some(Portion::Entry(entry)) => Some(entry),
+            _ => next,
+        }
+    }
+}
+
 impl Engine {
     /// The list has brought entries.
-    pub(super) fn bring(&mut self, entries: Vec<Listed>) {
-        self.intake.on_order = self.intake.on_order.saturating_sub(entries.len());
+    pub(super) fn bring(&mut self, entries: Vec<Portion>) {
+        let lines: usize = entries.iter().map(Portion::entries).sum();
+        self.intake.on_order = self.intake.on_order.saturating_sub(lines);
+        self.intake.here += lines;
         self.intake.brought.extend(entries);
     }
 
@@ -46,7 +65,7 @@ impl Engine {
             return;
         }
         let room = self.schedule.jobs().max(AHEAD);
-        let here = self.intake.brought.len() + self.intake.on_order;
+        let here = self.intake.here + self.intake.on_order;
         if here * 2 <= room {
             self.credits.give(room - here);
             self.intake.on_order += room - here;
@@ -56,7 +75,7 @@ impl Engine {
     /// Takes up what may soon be started; after a stop, nothing.
     pub(super) fn take_up_what_may(&mut self, now: Instant) {
         while self.may_take_up()
-            && let Some(entry) = self.intake.brought.pop_front()
+            && let Some(entry) = self.intake.next()
         {
             self.take_up(entry, now);
         }

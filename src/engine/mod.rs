@@ -29,7 +29,7 @@ use crate::event::{Event, Limiters, RunInfo, Scribe, Stop, Summary, Trace};
 use crate::http::Fetch;
 use crate::list::Credits;
 use crate::outcome::{Attempt, Attempts, Class, Failure, Kind, Outcome, Phase};
-use crate::plan::Listed;
+use crate::plan::Portion;
 use crate::record::wall_now;
 use crate::request::{Request, Subject};
 use crate::runtime::{Mailbox, Runtime, Sender, Slot};
@@ -46,7 +46,7 @@ const STARTS_IN_A_ROW: usize = 64;
 /// What the loop is told.
 pub enum Message {
     /// The list has brought entries.
-    Listed(Vec<Listed>),
+    Listed(Vec<Portion>),
     /// Something to be said of the list.
     Remark(String),
     /// So many entries of the list were left out, by choice and as belonging to other shards: told before its end.

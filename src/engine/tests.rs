@@ -165,7 +165,9 @@ impl Run {
         let fetch: Arc<dyn Fetch> = self.table;
         let Parts { engine, sender, batches, .. } =
             Engine::assemble(&runtime, fetch, schedule, credits, orders, info);
-        sender.send(Message::Listed(self.requests.into_iter().map(Listed::Request).collect()));
+        sender.send(Message::Listed(
+            self.requests.into_iter().map(|request| crate::plan::Listed::Request(request).into()).collect(),
+        ));
         sender.send(Message::EndOfList(None));
         runtime.start_root(move || engine.run(std::iter::empty())).unwrap();
         let (watched, watchdog) = mpsc::channel::<()>();

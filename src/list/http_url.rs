@@ -46,7 +46,7 @@ pub(super) fn path_behind<'w>(word: &'w str, before_path: &str) -> Option<&'w st
 
 /// Parses one URL after another. Most in a list have the origin of the one before: then only what follows it is parsed,
 /// which is a fifth of the work.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Urls {
     /// The last one: scheme and authority as they were written, and what they came to.
     last: Option<(Box<str>, Url)>,

@@ -11,6 +11,10 @@ use memchr::memchr;
 pub(super) const LINE_MAX: usize = 64 << 10;
 /// The most that one read brings.
 const BLOCK: usize = 64 << 10;
+/// What is held at first: most lists are short, and memory that is never touched was never cleared.
+const FIRST: usize = 8 << 10;
+/// What is held of a list that goes on.
+const MOST: usize = LINE_MAX + UNCOUNTED + BLOCK;
 /// Bytes of a line that do not count: a byte order mark and a carriage return.
 const UNCOUNTED: usize = MARK.len() + 1;
 /// The byte order mark in UTF-8.
@@ -30,7 +34,7 @@ pub(super) struct RawLine<'a> {
 /// Splits what a reader brings. `fill` asks the reader, `next` never does: so whoever reads a pipe can deal with all
 /// that has arrived before waiting for more.
 pub(super) struct Lines {
-    buffer: Box<[u8]>,
+    buffer: Vec<u8>,
     start: usize,
     end: usize,
     /// Bytes from `start` on that have no line end: they are not searched twice.
@@ -39,18 +43,33 @@ pub(super) struct Lines {
     /// Inside the rest of a line that was cut.
     is_skipping: bool,
     has_ended: bool,
+    /// The last read brought all that there was room for.
+    was_filled: bool,
 }
 
 impl Lines {
     pub(super) fn new() -> Lines {
-        let buffer = vec![0; LINE_MAX + UNCOUNTED + BLOCK].into_boxed_slice();
-        Lines { buffer, start: 0, end: 0, searched: 0, number: 0, is_skipping: false, has_ended: false }
+        let buffer = vec![0; FIRST];
+        Lines {
+            buffer,
+            start: 0,
+            end: 0,
+            searched: 0,
+            number: 0,
+            is_skipping: false,
+            has_ended: false,
+            was_filled: false,
+        }
     }
 
     /// Reads once. False at the end of the text; a last line without an end is then complete.
     pub(super) fn fill(&mut self, reader: &mut dyn Read) -> io::Result<bool> {
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
+        // The read before left no room, or nearly none: what comes is more.
+        if self.buffer.len() - self.end < FIRST / 2 || self.was_filled {
+            self.buffer.resize(MOST, 0);
+        }
         let space = &mut self.buffer[self.end..];
         let size = space.len().min(BLOCK);
         let count = loop {
@@ -60,6 +79,7 @@ impl Lines {
             }
         };
         self.end += count;
+        self.was_filled = count == size;
         self.has_ended = count == 0;
         Ok(!self.has_ended)
     }

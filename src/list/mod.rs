@@ -16,6 +16,8 @@ mod include;
 mod input;
 mod lines;
 mod path;
+mod plain;
+mod reader;
 mod secrets;
 mod setting;
 mod source;
@@ -33,8 +35,9 @@ use crate::request::{Location, Method};
 
 pub use check::check;
 pub use credits::Credits;
+pub use plain::PlainLines;
 pub use setting::{Setting, Term, Written};
-pub use source::List;
+pub use source::{List, Plan};
 pub use variables::{LookUp, Variables};
 
 /// The page that `greenfetch help grammar` prints.

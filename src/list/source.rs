@@ -1,31 +1,53 @@
-//! The second reading: the one reader of all inputs, on its own thread, as fast as there are credits.
+//! What a run was given to fetch, and who makes something of it.
 //!
-//! Knows batches and how reading goes on after an error. Refuses to read further ahead than one block, to hold more
-//! entries than it has credits for and one, and to know what an entry is made into.
+//! Knows how the second reading is begun, on its own thread. Refuses to read (`reader`) and to know what an entry is made
+//! into.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use super::audience::{At, Audience, Closed, Found, Halt, Rejected};
-use super::grammar::Fault;
-use super::http_url::{self, Urls};
 use super::input::Input;
+use super::plain::PlainLines;
+use super::reader::Reader;
 use super::setting::Setting;
-use super::walk::{Scope, Walker};
-use super::{Credits, Delivery, Entry, LeftOut, LeftOuts, Reading, Variables, again, secrets};
+use super::{Credits, Delivery, Entry, LeftOut, Reading};
 
-/// Entries handed over at once: enough to make a message a small part of an entry's cost.
-const BATCH: usize = 64;
+/// What entries are made into.
+pub trait Plan<L> {
+    /// An entry, with its number in the whole input from 0.
+    ///
+    /// # Errors
+    /// It is left out.
+    fn entry(&mut self, urlnum: u64, entry: Entry) -> Result<L, LeftOut>;
+
+    /// Whether lines that are a URL alone may be handed over unread.
+    fn takes_plain_lines(&self) -> bool {
+        false
+    }
+
+    /// These lines together; gives them back when they are to be entries.
+    ///
+    /// # Errors
+    /// The lines.
+    fn plain_lines(&mut self, lines: Box<PlainLines>) -> Result<L, Box<PlainLines>> {
+        Err(lines)
+    }
+}
+
+impl<L, F: FnMut(u64, Entry) -> Result<L, LeftOut>> Plan<L> for F {
+    fn entry(&mut self, urlnum: u64, entry: Entry) -> Result<L, LeftOut> {
+        self(urlnum, entry)
+    }
+}
 
 /// What a run was given to fetch, checked as far as it can be, and not taken up yet.
 #[derive(Debug)]
 pub struct List {
-    inputs: Vec<Input>,
-    reading: Reading,
+    pub(super) inputs: Vec<Input>,
+    pub(super) reading: Reading,
     /// Of `--defaults`.
-    defaults: Arc<[Setting]>,
+    pub(super) defaults: Arc<[Setting]>,
     entries: Option<u64>,
     several_hosts: bool,
 }
@@ -60,203 +82,13 @@ impl List {
     /// The system has no thread for us.
     pub fn start<L: Send + 'static>(
         self,
-        plan: impl FnMut(u64, Entry) -> Result<L, LeftOut> + Send + 'static,
+        plan: impl Plan<L> + Send + 'static,
         credits: Arc<Credits>,
         deliver: impl FnMut(Delivery<L>) + Send + 'static,
     ) -> io::Result<JoinHandle<()>> {
-        let mut reader = Reader {
-            plan,
-            credits,
-            deliver,
-            again: self.reading.wants_again.then(|| self.reading.variables.clone()),
-            begun: None,
-            batch: Vec::new(),
-            purse: 0,
-            urls: Urls::default(),
-            urlnum: 0,
-            faults: 0,
-            left_out: LeftOuts::default(),
-            troubles: Vec::new(),
-        };
+        let again = self.reading.wants_again.then(|| self.reading.variables.clone());
+        let mut reader = Reader::new(plan, credits, deliver, again);
         thread::Builder::new().name("list".to_owned()).spawn(move || reader.run(&self))
-    }
-}
-
-/// An entry that may still get settings.
-struct Begun {
-    entry: Entry,
-    /// The URL as it is written, in full; only where it is wanted.
-    url_again: Option<String>,
-    more: Vec<Setting>,
-    /// What is wrong with it: it is not fetched.
-    faults: Vec<String>,
-}
-
-struct Reader<P, L, D> {
-    plan: P,
-    credits: Arc<Credits>,
-    deliver: D,
-    /// Whose names stand in an entry that is written again; `None` where none is wanted.
-    again: Option<Variables>,
-    begun: Option<Begun>,
-    /// Paid for, not delivered yet.
-    batch: Vec<L>,
-    /// Credits taken and not spent yet.
-    purse: usize,
-    urls: Urls,
-    urlnum: u64,
-    /// Errors of the input that is being read.
-    faults: u64,
-    left_out: LeftOuts,
-    troubles: Vec<String>,
-}
-
-impl<P, L, D> Reader<P, L, D>
-where
-    P: FnMut(u64, Entry) -> Result<L, LeftOut>,
-    D: FnMut(Delivery<L>),
-{
-    /// A panic must not leave the loop waiting for an end that never comes.
-    fn run(&mut self, list: &List) {
-        let error = match catch_unwind(AssertUnwindSafe(|| self.read_all(list))) {
-            Ok(Err(Closed)) => return,
-            Ok(Ok(())) => (!self.troubles.is_empty()).then(|| self.troubles.join("; ")),
-            Err(_) => Some("the list could not be read to its end: a bug in greenfetch".to_owned()),
-        };
-        (self.deliver)(Delivery::End { error, left_out: self.left_out });
-    }
-
-    /// An input that breaks off leaves the others to be read.
-    fn read_all(&mut self, list: &List) -> Result<(), Closed> {
-        let mut walker = Walker::new(&list.reading);
-        for input in &list.inputs {
-            let mut scope = Scope::of(input, &list.reading, &list.defaults);
-            let result = match input {
-                Input::Url { url, location } => {
-                    let at = At { source: &location.source, line: location.line };
-                    walker.operand(url, at, &scope, self).map_err(Halt::from)
-                }
-                Input::File { .. } | Input::Stream { .. } => walker.input(input, &mut scope, self),
-            };
-            match std::mem::take(&mut self.faults) {
-                0 => {}
-                faults => self.troubles.push(format!("list errors on {}: {faults}", input.called())),
-            }
-            match result {
-                Ok(()) => {}
-                Err(Halt::Broken(error)) => self.troubles.push(error.to_string()),
-                Err(Halt::Closed) => return Err(Closed),
-            }
-        }
-        self.flush();
-        Ok(())
-    }
-
-    fn push(&mut self, listed: L) -> Result<(), Closed> {
-        if self.purse == 0 {
-            self.flush();
-            self.purse = self.credits.take(BATCH);
-        }
-        self.purse = self.purse.checked_sub(1).ok_or(Closed)?;
-        self.batch.push(listed);
-        if self.batch.len() == BATCH {
-            self.flush();
-        }
-        Ok(())
-    }
-
-    /// Entries that are left out cost nothing and are counted in the numbers of the others.
-    fn take(&mut self, entry: Entry) -> Result<(), Closed> {
-        let planned = (self.plan)(self.urlnum, entry);
-        self.urlnum += 1;
-        match planned {
-            Ok(listed) => return self.push(listed),
-            Err(LeftOut::ByChoice) => self.left_out.by_choice += 1,
-            Err(LeftOut::ByShard) => self.left_out.by_shard += 1,
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) {
-        if !self.batch.is_empty() {
-            (self.deliver)(Delivery::Listed(std::mem::take(&mut self.batch)));
-        }
-    }
-}
-
-impl<P, L, D> Audience for Reader<P, L, D>
-where
-    P: FnMut(u64, Entry) -> Result<L, LeftOut>,
-    D: FnMut(Delivery<L>),
-{
-    fn entry(&mut self, found: Found<'_>) {
-        let url = match found.base {
-            Some(base) => http_url::join(&base.url, &found.text),
-            None => self.urls.parse(&found.text),
-        };
-        let variables = self.again.as_ref().zip(url.as_ref().ok());
-        let url_again = variables.map(|(variables, url)| again::url(&found, url, variables));
-        let Found { at, method, text, settings, defaults, .. } = found;
-        let entry = Entry {
-            location: at.location(),
-            method,
-            text: text.into_owned(),
-            url,
-            settings,
-            defaults: Arc::clone(defaults),
-            again: None,
-        };
-        self.begun = Some(Begun { entry, url_again, more: Vec::new(), faults: Vec::new() });
-    }
-
-    fn more(&mut self, settings: Vec<Setting>) {
-        if let Some(begun) = &mut self.begun {
-            begun.more.extend(settings);
-        }
-    }
-
-    fn settle(&mut self) -> Result<(), Closed> {
-        let Some(Begun { mut entry, url_again, more, faults }) = self.begun.take() else { return Ok(()) };
-        if !more.is_empty() {
-            entry.settings = entry.settings.iter().cloned().chain(more).collect();
-        }
-        if !faults.is_empty() {
-            entry.url = Err(faults.join("; "));
-        }
-        if entry.url.is_ok() {
-            entry.again = url_again.map(|url| again::text(&entry, &url));
-        }
-        self.take(entry)
-    }
-
-    fn rejected(&mut self, rejected: Rejected<'_>) -> Result<(), Closed> {
-        let Rejected { at, text, reason, settings, defaults } = rejected;
-        let (location, text, url) = (at.location(), text.into_owned(), Err(reason));
-        self.take(Entry { location, method: None, text, url, settings, defaults, again: None })
-    }
-
-    /// An error of the list has come too late to refuse the run: it is a failed record, and the exit is 2 at the end.
-    fn fault(&mut self, at: At<'_>, fault: &Fault<'_>) -> Result<(), Closed> {
-        self.faults += 1;
-        let (text, reason) = secrets::told(fault);
-        match &mut self.begun {
-            None => {
-                let (settings, defaults) = Default::default();
-                return self.rejected(Rejected { at, text: text.into(), reason, settings, defaults });
-            }
-            Some(begun) if begun.entry.location.line == at.line => begun.faults.push(reason),
-            Some(begun) => begun.faults.push(format!("line {}: {reason}", at.line)),
-        }
-        Ok(())
-    }
-
-    fn warn(&mut self, words: String) {
-        (self.deliver)(Delivery::Warning(words));
-    }
-
-    fn about_to_read(&mut self) -> Result<(), Closed> {
-        self.flush();
-        if self.credits.is_closed() { Err(Closed) } else { Ok(()) }
     }
 }
 
@@ -267,6 +99,7 @@ mod tests {
     use std::path::{Path, PathBuf};
     use std::sync::mpsc::{self, Receiver};
 
+    use super::super::LeftOuts;
     use super::*;
     use crate::config::Operand;
 
@@ -483,5 +316,64 @@ mod tests {
             .unwrap();
         thread.join().unwrap();
         assert!(matches!(deliveries.recv(), Ok(Delivery::End { error: Some(_), .. })));
+    }
+
+    /// Takes plain lines together.
+    struct Together;
+
+    impl Plan<Vec<Seen>> for Together {
+        fn entry(&mut self, urlnum: u64, entry: Entry) -> Result<Vec<Seen>, LeftOut> {
+            plan(urlnum, entry).map(|seen| vec![seen])
+        }
+
+        fn takes_plain_lines(&self) -> bool {
+            true
+        }
+
+        fn plain_lines(&mut self, lines: Box<PlainLines>) -> Result<Vec<Seen>, Box<PlainLines>> {
+            Ok(lines.filter_map(|(urlnum, entry)| plan(urlnum, entry).ok()).collect())
+        }
+    }
+
+    #[test]
+    fn plain_lines_come_together_and_are_the_entries_that_they_would_be_alone() {
+        const KINDS: [&str; 8] = [
+            "http://a/1",
+            "https://b:x/no-port",
+            "http://a/2 name=b",
+            "http://a/3\n  name=c",
+            "no url",
+            "POST http://a/4",
+            "# comment\n\nhttp://a/5?x#y",
+            "http://a/6\n  nonsense=1",
+        ];
+        let dir = tempfile::tempdir().unwrap();
+        // Every kind after every other, and some of each in a row.
+        let pairs = KINDS.iter().flat_map(|one| KINDS.map(|other| format!("{one}\n{other}\n")));
+        let text = pairs.chain(KINDS.map(|kind| format!("{kind}\n").repeat(70))).collect::<String>();
+        let path = file(&dir, "list.txt", text.as_bytes());
+        let (alone, error) = all(start_unchecked(&path));
+        let (sender, deliveries) = mpsc::channel();
+        let credits = Arc::new(Credits::new());
+        credits.give(1_000_000);
+        let input = Input::Stream { path: Some(path), name: "pipe".into() };
+        let list = List::of(vec![input], &Reading::default(), Arc::default());
+        list.start(Together, credits, move |delivery| sender.send(delivery).unwrap_or_default())
+            .unwrap()
+            .join()
+            .unwrap();
+        let (mut together, mut largest) = (Vec::new(), 0);
+        for delivery in deliveries {
+            match delivery {
+                Delivery::Listed(portions) => {
+                    largest = portions.iter().map(Vec::len).fold(largest, usize::max);
+                    together.extend(portions.into_iter().flatten());
+                }
+                Delivery::End { error: other, .. } => assert_eq!(other, error),
+                Delivery::Warning(words) => panic!("{words}"),
+            }
+        }
+        assert_eq!(together, alone);
+        assert!(largest > 20, "{largest} at most came together");
     }
 }

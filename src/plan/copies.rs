@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use super::terms::Terms;
-use crate::request::Shared;
+use crate::request::{Shared, is_loopback_host};
 
 /// As many as the list hands over at once.
 const ENTRIES_EACH: u32 = 64;
@@ -28,6 +28,8 @@ pub(super) struct Copy {
     pub(super) tags: Arc<[Box<str>]>,
     pub(super) source: Arc<str>,
     pub(super) host: Arc<str>,
+    /// Whether it is the loopback by its name, which takes a parser to find out.
+    pub(super) is_loopback: bool,
 }
 
 impl Copies {
@@ -38,11 +40,12 @@ impl Copies {
         self.uses = if kept { self.uses + 1 } else { 1 };
         let (_, copy) = self.last.get_or_insert_with(|| {
             let (shared, tags) = (terms.shared.clone(), terms.tags.iter().cloned().collect());
-            let copy = Copy { shared: Arc::new(shared), tags, source: source.into(), host: host.into() };
+            let (host, is_loopback) = (host.into(), is_loopback_host(host));
+            let copy = Copy { shared: Arc::new(shared), tags, source: source.into(), host, is_loopback };
             (Arc::clone(terms), copy)
         });
         if *copy.host != *host {
-            copy.host = host.into();
+            (copy.host, copy.is_loopback) = (host.into(), is_loopback_host(host));
         }
         copy.clone()
     }

@@ -5,6 +5,7 @@
 
 mod choice;
 mod copies;
+mod lot;
 mod terms;
 
 use std::borrow::Cow;
@@ -23,6 +24,7 @@ use crate::sanitize::{Masks, mask_userinfo};
 
 use choice::Choice;
 use copies::{Copies, Copy};
+pub use lot::{Lot, Portion};
 use terms::Terms;
 
 const AUTHORIZATION: &str = "Authorization";
@@ -100,7 +102,8 @@ impl Planner {
         }
         let method = entry.method.unwrap_or_else(|| terms.method.clone());
         let host = entry.url.as_ref().ok().and_then(Url::host_str).unwrap_or_default();
-        let Copy { shared, tags, source, host } = self.copies.of(&terms, &entry.location.source, host);
+        let Copy { shared, tags, source, host, is_loopback } =
+            self.copies.of(&terms, &entry.location.source, host);
         let subject = Subject {
             urlnum,
             location: Location { source, line: entry.location.line },
@@ -114,7 +117,7 @@ impl Planner {
             curl: None,
         };
         Ok(match entry.url {
-            Ok(url) => Listed::Request(Arc::new(self.request(&terms, shared, subject, url))),
+            Ok(url) => Listed::Request(Arc::new(self.request(&terms, shared, subject, url, is_loopback))),
             Err(reason) => {
                 let reason = self.masks.mask(&reason).into_owned();
                 let failure = Failure::new(Class::Url, Phase::Queue, reason);
@@ -137,7 +140,9 @@ impl Planner {
             again: None,
             curl: None,
         };
-        Arc::new(self.request(&self.bare, Arc::new(self.bare.shared.clone()), subject, url))
+        let is_loopback = is_loopback_host(&subject.host);
+        let shared = Arc::new(self.bare.shared.clone());
+        Arc::new(self.request(&self.bare, shared, subject, url, is_loopback))
     }
 
     /// Whether every request gets a header that says who we are: worth a warning where there are several hosts
@@ -146,8 +151,15 @@ impl Planner {
         self.bare.shared.headers.iter().any(Header::is_secret)
     }
 
-    fn request(&self, terms: &Terms, shared: Arc<Shared>, subject: Subject, url: Url) -> Request {
-        let mut request = request(terms, shared, subject, url);
+    fn request(
+        &self,
+        terms: &Terms,
+        shared: Arc<Shared>,
+        subject: Subject,
+        url: Url,
+        is_loopback: bool,
+    ) -> Request {
+        let mut request = request(terms, shared, subject, url, is_loopback);
         if let Some(curl) = &self.curl {
             let command = curl.command(&request);
             Arc::make_mut(&mut request.subject).curl = Some(self.masks.mask(&command).into());
@@ -182,7 +194,13 @@ impl Planner {
     }
 }
 
-fn request(terms: &Terms, mut shared: Arc<Shared>, subject: Subject, mut url: Url) -> Request {
+fn request(
+    terms: &Terms,
+    mut shared: Arc<Shared>,
+    subject: Subject,
+    mut url: Url,
+    is_loopback: bool,
+) -> Request {
     let (user, password) = (url.username(), url.password().unwrap_or_default());
     if !(terms.has_own_authorization || (user.is_empty() && password.is_empty())) {
         let authorization = authorization(basic_of_userinfo(user, password));
@@ -194,7 +212,7 @@ fn request(terms: &Terms, mut shared: Arc<Shared>, subject: Subject, mut url: Ur
         let _ = url.set_username("");
         let _ = url.set_password(None);
     }
-    Request { is_loopback: is_loopback_host(&subject.host), subject: Arc::new(subject), url, shared }
+    Request { is_loopback, subject: Arc::new(subject), url, shared }
 }
 
 /// `USER:PASS` as a header.

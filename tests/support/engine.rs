@@ -105,7 +105,7 @@ impl Run {
         let credits = Arc::new(Credits::new());
         let Parts { engine, sender, batches, .. } =
             Engine::assemble(&runtime, fetch, schedule, credits, self.orders, info);
-        sender.send(Message::Listed(listed));
+        sender.send(Message::Listed(listed.into_iter().map(Into::into).collect()));
         sender.send(Message::EndOfList(None));
         runtime.start_root(move || engine.run(std::iter::empty())).expect("a root");
         Running { batches: Some(batches), log: Log::default() }

@@ -1,0 +1,68 @@
+//! Lines that are a URL alone, planned where they are taken up.
+//!
+//! Knows that they are entries like others. Refuses to know why they come together (`list`).
+
+use super::{Listed, Planner};
+use crate::list::{Entry, LeftOut, PlainLines, Plan};
+
+/// What the list hands over at a time.
+#[derive(Debug)]
+pub enum Portion {
+    /// An entry.
+    Entry(Listed),
+    /// Lines that become entries as they are taken out.
+    Lot(Box<Lot>),
+}
+
+impl Portion {
+    /// Of how many entries.
+    pub fn entries(&self) -> usize {
+        match self {
+            Portion::Entry(_) => 1,
+            Portion::Lot(lot) => lot.len(),
+        }
+    }
+}
+
+impl From<Listed> for Portion {
+    fn from(listed: Listed) -> Portion {
+        Portion::Entry(listed)
+    }
+}
+
+/// Entries that are not planned yet.
+#[derive(Debug)]
+pub struct Lot {
+    lines: Box<PlainLines>,
+    planner: Planner,
+}
+
+impl Plan<Portion> for Planner {
+    fn entry(&mut self, urlnum: u64, entry: Entry) -> Result<Portion, LeftOut> {
+        self.plan(urlnum, entry).map(Portion::Entry)
+    }
+
+    /// Where some are left out, their number is known only when they are read.
+    fn takes_plain_lines(&self) -> bool {
+        self.choice.is_of_all()
+    }
+
+    fn plain_lines(&mut self, lines: Box<PlainLines>) -> Result<Portion, Box<PlainLines>> {
+        Ok(Portion::Lot(Box::new(Lot { lines, planner: self.clone() })))
+    }
+}
+
+impl Iterator for Lot {
+    type Item = Listed;
+
+    fn next(&mut self) -> Option<Listed> {
+        let Lot { lines, planner } = self;
+        lines.find_map(|(urlnum, entry)| planner.plan(urlnum, entry).ok())
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.lines.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Lot {}
