@@ -37,7 +37,7 @@ use crate::schedule::{Dice, Next, Rounds, Schedule, Waiting};
 use crate::slo::Gates;
 use intake::Intake;
 use scarcity::Scarcity;
-use task::Task;
+use task::{Means, Task};
 use telling::Teller;
 
 /// After so many starts in a row the others have a turn, the fetches just started among them.
@@ -83,13 +83,12 @@ pub struct Orders {
 /// The loop's state.
 pub struct Engine {
     runtime: Runtime,
-    fetch: Arc<dyn Fetch>,
+    means: Arc<Means>,
     schedule: Schedule,
     dice: Dice,
     credits: Arc<Credits>,
     orders: Orders,
     mailbox: Mailbox<Message>,
-    sender: Sender<Message>,
     teller: Teller,
     view: View,
     info: RunInfo,
@@ -153,7 +152,7 @@ impl Engine {
         let cpu_before = runtime.cpu_time() + fetch.cpu_time();
         let engine = Engine {
             runtime: runtime.clone(),
-            fetch,
+            means: Arc::new(Means { fetch, sender: sender.clone(), verbose: orders.verbose }),
             schedule,
             dice: Dice::new(RandomState::new().hash_one(0)),
             credits,
@@ -162,7 +161,6 @@ impl Engine {
             rounds: orders.until_pass.map(|until_pass| Rounds::new(&until_pass, info.started)),
             orders,
             mailbox,
-            sender: sender.clone(),
             teller,
             view: view.clone(),
             held_since: info.started,
@@ -223,7 +221,7 @@ impl Engine {
             self.teller.tell(Event::Warning(words.to_owned()));
         }
         self.summary.wall = self.info.started.elapsed();
-        let cpu = self.runtime.cpu_time() + self.fetch.cpu_time();
+        let cpu = self.runtime.cpu_time() + self.means.fetch.cpu_time();
         self.summary.cpu = cpu.saturating_sub(self.cpu_before);
         self.summary.measures = self.runtime.measures();
         self.summary.stall = self.runtime.worst_stall().map(Box::new);
@@ -303,40 +301,32 @@ impl Engine {
     /// Starts one attempt: a coroutine of its own, or a thread. Says when to try again if not even one can be started.
     fn start(&mut self, waiting: Waiting, now: Instant) -> Option<Instant> {
         let slot = self.free_slots.pop().unwrap_or_else(|| self.runtime.slot());
-        let subject = &waiting.request.subject;
-        let attempt = u32::try_from(waiting.earlier.len()).unwrap_or(u32::MAX).saturating_add(1);
-        slot.occupy(Arc::clone(subject), attempt, now);
+        let time_left = self.time_left(&waiting, now);
+        let queue =
+            if waiting.is_first() { now.saturating_duration_since(waiting.since) } else { Duration::ZERO };
+        let Waiting { request, since, earlier } = waiting;
+        let attempt = u32::try_from(earlier.len()).unwrap_or(u32::MAX).saturating_add(1);
+        slot.occupy(Arc::clone(&request.subject), attempt, now);
         if self.orders.verbose {
-            self.teller.tell(Event::Started(Arc::clone(subject)));
+            self.teller.tell(Event::Started(Arc::clone(&request.subject)));
         }
         let in_flight = u32::try_from(self.schedule.in_flight()).unwrap_or(u32::MAX);
         let is_peak = in_flight > self.summary.most_in_flight;
         self.summary.most_in_flight = self.summary.most_in_flight.max(in_flight);
-        let task = Task {
-            fetch: Arc::clone(&self.fetch),
-            request: Arc::clone(&waiting.request),
-            slot: Arc::clone(&slot),
-            sender: self.sender.clone(),
-            verbose: self.orders.verbose,
-            started: now,
-            queue: if waiting.is_first() {
-                now.saturating_duration_since(waiting.since)
-            } else {
-                Duration::ZERO
-            },
-            time_left: self.time_left(&waiting, now),
-        };
-        if let Err(error) = self.runtime.spawn(|| task.run()) {
+        let urlnum = request.subject.urlnum;
+        let means = Arc::clone(&self.means);
+        let task = Task { means, request, slot, started: now, queue, time_left };
+        if let Err((error, Task { request, slot, .. })) = task.start(&self.runtime) {
             slot.vacate();
             self.free_slots.push(slot);
-            return self.do_with_less(waiting, now, &error);
+            return self.do_with_less(Waiting { request, since, earlier }, now, &error);
         }
         self.scarcity.ends();
         if is_peak {
             self.runtime.note_threads();
         }
-        if !waiting.is_first() {
-            self.earlier.insert(subject.urlnum, waiting.earlier);
+        if !earlier.is_empty() {
+            self.earlier.insert(urlnum, earlier);
         }
         None
     }

@@ -2,6 +2,7 @@
 //!
 //! Knows how an attempt is begun, bounded and survived. Refuses to know what follows it.
 
+use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,16 +13,22 @@ use crate::event::Trace;
 use crate::http::{Fetch, Tracer};
 use crate::outcome::{Attempt, Class, Failure};
 use crate::request::Request;
-use crate::runtime::{Sender, Slot};
+use crate::runtime::{Runtime, Sender, Slot};
 
-/// An attempt that is to be made in a slot.
-pub(super) struct Task {
+/// What all attempts of a run are made with.
+pub(super) struct Means {
     pub(super) fetch: Arc<dyn Fetch>,
-    pub(super) request: Arc<Request>,
-    pub(super) slot: Arc<Slot>,
     pub(super) sender: Sender<Message>,
     /// What happens on the way is told.
     pub(super) verbose: bool,
+}
+
+/// An attempt that is to be made in a slot.
+#[derive(Clone)]
+pub(super) struct Task {
+    pub(super) means: Arc<Means>,
+    pub(super) request: Arc<Request>,
+    pub(super) slot: Arc<Slot>,
     /// When it had its slot.
     pub(super) started: Instant,
     /// How long it waited for it.
@@ -38,11 +45,21 @@ pub struct Finished {
 }
 
 impl Task {
+    /// Has a coroutine or a thread run it.
+    ///
+    /// # Errors
+    /// What the system said when there is none, and the task.
+    pub(super) fn start(self, runtime: &Runtime) -> Result<(), (io::Error, Task)> {
+        let Err(task) = runtime.hand_over(self, Task::run) else { return Ok(()) };
+        let again = task.clone();
+        runtime.spawn(|| task.run()).map_err(|error| (error, again))
+    }
+
     /// Makes the attempt, and says that it is over.
     pub(super) fn run(self) {
         let bounded = self.bounded();
         let request = bounded.as_ref().unwrap_or(&self.request);
-        let mut attempt = survive(&*self.fetch, request, &self.slot, self.tracer(), self.started);
+        let mut attempt = survive(&*self.means.fetch, request, &self.slot, self.tracer(), self.started);
         attempt.timings.queue = self.queue;
         if attempt.verdicts.is_empty() {
             attempt.verdicts = check::not_evaluated(&request.checks);
@@ -50,7 +67,11 @@ impl Task {
         if let Some(bounded) = bounded {
             name_limit(&mut attempt, bounded.limits.max_time, &self.request);
         }
-        self.sender.send(Message::Finished(Finished { request: self.request, slot: self.slot, attempt }));
+        self.means.sender.send(Message::Finished(Finished {
+            request: self.request,
+            slot: self.slot,
+            attempt,
+        }));
     }
 
     /// The request with no more time than is left for all its tries; `None` where that is no less than it has.
@@ -65,9 +86,12 @@ impl Task {
     }
 
     fn tracer(&self) -> Tracer {
-        let (subject, sender) = (Arc::clone(&self.request.subject), self.sender.clone());
+        if !self.means.verbose {
+            return None;
+        }
+        let (subject, sender) = (Arc::clone(&self.request.subject), self.means.sender.clone());
         let tracer = move |trace| sender.send(Message::Trace(Arc::clone(&subject), trace));
-        self.verbose.then(|| Arc::new(tracer) as Arc<dyn Fn(Trace) + Send + Sync>)
+        Some(Arc::new(tracer) as Arc<dyn Fn(Trace) + Send + Sync>)
     }
 }
 

@@ -182,7 +182,7 @@ impl<'a> Exchange<'a> {
             tracer: self.tracer.clone(),
             logs_wire: self.client.logs_wire,
         };
-        Wire::new(connection, &terms, Arc::clone(self.slot), self.watch.clone(), self.client.lender.clone())
+        Wire::new(connection, &terms, self.watch.clone(), self.client.lender.clone())
     }
 
     /// Whether the request is one of the plain kind: a GET that differs from others to its origin by the path alone.
@@ -268,7 +268,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn absorb(&mut self, wire: &Wire) {
-        *self.watch = wire.watch.clone();
+        self.watch.catch_up(&wire.watch);
         self.response.size_header += wire.size_header;
         self.response.size_download = wire.size_body;
         self.response.size_upload += wire.size_upload;

@@ -52,6 +52,18 @@ impl Stopwatch {
         }
     }
 
+    /// Where the attempt runs.
+    pub(super) fn slot(&self) -> &Arc<Slot> {
+        &self.slot
+    }
+
+    /// Reads what another one says that went on from this one.
+    pub(super) fn catch_up(&mut self, other: &Stopwatch) {
+        let Stopwatch { slot: _, started: _, zero: _, phase, since, latest, ref timings } = *other;
+        (self.phase, self.since, self.latest) = (phase, since, latest);
+        self.timings.clone_from(timings);
+    }
+
     /// When the attempt had its slot.
     pub(super) fn started(&self) -> Instant {
         self.started

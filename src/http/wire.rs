@@ -21,7 +21,7 @@ use super::sending::{Early, Sending};
 use super::stopwatch::Stopwatch;
 use crate::event::Trace;
 use crate::outcome::{Class, Failure, Phase};
-use crate::runtime::{Slot, Wake};
+use crate::runtime::Wake;
 
 /// ureq sends nothing once for an empty body. More often it does so only when it waits for a body that never comes, and
 /// then it would never end.
@@ -48,7 +48,6 @@ pub(super) struct TimeLimits {
 /// One exchange over one connection.
 pub(super) struct Wire {
     pub(super) connection: Connection,
-    pub(super) slot: Arc<Slot>,
     pub(super) watch: Stopwatch,
     pub(super) limits: TimeLimits,
     pub(super) asked: Asked,
@@ -108,16 +107,9 @@ pub(super) struct Terms {
 }
 
 impl Wire {
-    pub(super) fn new(
-        connection: Connection,
-        terms: &Terms,
-        slot: Arc<Slot>,
-        watch: Stopwatch,
-        lender: Lender,
-    ) -> Box<Wire> {
+    pub(super) fn new(connection: Connection, terms: &Terms, watch: Stopwatch, lender: Lender) -> Box<Wire> {
         Box::new(Wire {
             connection,
-            slot,
             watch,
             limits: terms.limits,
             asked: terms.asked,
@@ -176,7 +168,7 @@ impl Wire {
         self.bytes_in_turn = 0;
         let stall = self.limits.stall.filter(|_| self.is_begun).map(|stall| Instant::now() + stall);
         let until = [self.limits.total_at, stall].into_iter().flatten().min();
-        match self.connection.wait_readable(&self.slot, until) {
+        match self.connection.wait_readable(self.watch.slot(), until) {
             Wake::Woken => Ok(()),
             Wake::Stopped => Err(error::cancelled(self.phase())),
             Wake::Late => match self.limits.stall {
@@ -206,8 +198,8 @@ impl Wire {
             return Ok(());
         }
         self.bytes_in_turn = 0;
-        self.slot.yield_through_selector();
-        if self.slot.is_stopped() {
+        self.watch.slot().yield_through_selector();
+        if self.watch.slot().is_stopped() {
             return Err(error::cancelled(self.phase()));
         }
         self.check_total()
@@ -308,7 +300,7 @@ impl Wire {
     /// Sends a whole request that has no body and waits for the head of the answer, without ureq.
     pub(super) fn ask(&mut self, request: &[u8]) -> Result<(), Failure> {
         self.watch.sending(self.connection.is_tls());
-        let sent = self.connection.send_all(request, &self.slot, self.limits.total_at);
+        let sent = self.connection.send_all(request, self.watch.slot(), self.limits.total_at);
         self.note_sent(sent)?;
         self.is_asked = true;
         self.watch.enter(Phase::Wait);
@@ -348,7 +340,7 @@ impl Wire {
             written = absolute_form(&written, origin).into();
         }
         self.log('>', &written);
-        self.connection.send_all(&written, &self.slot, self.limits.total_at)
+        self.connection.send_all(&written, self.watch.slot(), self.limits.total_at)
     }
 
     fn send_body(&mut self, amount: usize) -> io::Result<()> {
@@ -356,7 +348,7 @@ impl Wire {
             connection: &mut self.connection,
             early: &mut self.early,
             lender: self.buffers.lender(),
-            slot: &self.slot,
+            slot: self.watch.slot(),
             until: self.limits.total_at,
         };
         let left = sending.send(self.buffers.sent(amount));

@@ -239,25 +239,27 @@ pub(super) fn spawn_root(shared: Arc<Shared>, task: impl FnOnce() + Send + 'stat
     })
 }
 
+/// Has a coroutine of the worker that is idle do a task, as soon as it is its turn. Gives the task back where none is.
+pub(super) fn give<T: Send + 'static>(shared: &Shared, task: T, run: fn(T)) -> Result<(), T> {
+    shared.assert_on_worker();
+    shared.hub.as_ref().expect("coroutines have a hub").hands.give(task, run)
+}
+
 /// Has a coroutine of the worker do a task: one that is idle as soon as it is its turn, else a new one, which runs at
 /// once and up to its first wait.
 pub(super) fn spawn_local(shared: &Arc<Shared>, task: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    shared.assert_on_worker();
+    let Err(task) = give(shared, task, |task| task()) else { return Ok(()) };
     let hub = shared.hub.as_ref().expect("coroutines have a hub");
-    let of_turn = Arc::clone(shared);
-    let task = move || {
-        let _turn = Task::begin(&of_turn.hub.as_ref().expect("coroutines have a hub").running);
-        task();
-    };
-    let Err(task) = hub.hands.give(task) else { return Ok(()) };
     let of_hand = Arc::clone(shared);
     let before = hub.running.turn();
     // SAFETY: may asks for two things. Thread locals must not be held across a wait, as other coroutines of the thread
     // see them too: nobody here does (CONTRIBUTING.md). The stack must suffice: its size is more than twice what a
     // fetch was measured to use, below it lies a guard page, and a test measures the head-room.
     let spawned = catching(|| unsafe {
-        may::coroutine::Builder::new()
-            .spawn_local(move || of_hand.hub.as_ref().expect("coroutines have a hub").hands.serve(task))
+        may::coroutine::Builder::new().spawn_local(move || {
+            let hub = of_hand.hub.as_ref().expect("coroutines have a hub");
+            hub.hands.serve(&hub.running, task);
+        })
     });
     // The new one ran up to its first wait; now the one that started it goes on.
     hub.running.resume(before);

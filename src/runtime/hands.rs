@@ -6,9 +6,11 @@
 //! Knows who is idle. Refuses to know what a task does and how a coroutine is started (`green`).
 
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use may::coroutine::{self, Coroutine};
+
+use super::running::{Running, Task};
 
 /// What a task is.
 pub(super) type Errand = Box<dyn FnOnce() + Send>;
@@ -21,7 +23,9 @@ pub(super) struct Hands {
 
 #[derive(Default)]
 struct Crew {
-    idle: Vec<Arc<Hand>>,
+    hands: Vec<Hand>,
+    /// The places of those that wait.
+    idle: Vec<usize>,
     /// Nobody will have a task any more: who is done goes home.
     is_dismissed: bool,
 }
@@ -29,62 +33,52 @@ struct Crew {
 /// One coroutine, as those see it who have a task for it.
 struct Hand {
     coroutine: Coroutine,
-    order: Mutex<Order>,
-}
-
-enum Order {
-    Wait,
-    Do(Errand),
-    GoHome,
-}
-
-impl Hand {
-    fn give(&self, order: Order) {
-        *self.order.lock().unwrap_or_else(PoisonError::into_inner) = order;
-        self.coroutine.unpark();
-    }
-
-    /// Parks until there is an order; `None` is to go home. Wake-ups may be spurious.
-    fn next(&self) -> Option<Errand> {
-        loop {
-            let order = std::mem::replace(
-                &mut *self.order.lock().unwrap_or_else(PoisonError::into_inner),
-                Order::Wait,
-            );
-            match order {
-                Order::Wait => coroutine::park(),
-                Order::Do(errand) => return Some(errand),
-                Order::GoHome => return None,
-            }
-        }
-    }
+    errand: Option<Errand>,
 }
 
 impl Hands {
     /// Has an idle coroutine do it, when it is its turn. Gives the task back where none is idle.
-    pub(super) fn give<T: FnOnce() + Send + 'static>(&self, task: T) -> Result<(), T> {
-        let Some(hand) = self.crew().idle.pop() else { return Err(task) };
-        hand.give(Order::Do(Box::new(task)));
+    pub(super) fn give<T: Send + 'static>(&self, task: T, run: fn(T)) -> Result<(), T> {
+        let mut crew = self.crew();
+        let Some(place) = crew.idle.pop() else { return Err(task) };
+        let hand = &mut crew.hands[place];
+        hand.errand = Some(Box::new(move || run(task)));
+        hand.coroutine.unpark();
         Ok(())
     }
 
     /// What a coroutine does: its first task, and then all that it is given.
-    pub(super) fn serve(&self, first: impl FnOnce()) {
-        contain(first);
-        let hand = Hand { coroutine: coroutine::current(), order: Mutex::new(Order::Wait) };
-        let hand = Arc::new(hand);
-        while self.line_up(&hand) {
-            let Some(errand) = hand.next() else { return };
-            contain(errand);
+    pub(super) fn serve(&self, running: &Running, first: impl FnOnce()) {
+        contain(running, first);
+        let place = self.join();
+        while let Some(errand) = self.next(place) {
+            contain(running, errand);
         }
     }
 
-    fn line_up(&self, hand: &Arc<Hand>) -> bool {
+    fn join(&self) -> usize {
         let mut crew = self.crew();
-        if !crew.is_dismissed {
-            crew.idle.push(Arc::clone(hand));
+        crew.hands.push(Hand { coroutine: coroutine::current(), errand: None });
+        crew.hands.len() - 1
+    }
+
+    /// Parks until there is a task; `None` is to go home. Wake-ups may be spurious.
+    fn next(&self, place: usize) -> Option<Errand> {
+        {
+            let mut crew = self.crew();
+            if crew.is_dismissed {
+                return None;
+            }
+            crew.idle.push(place);
         }
-        !crew.is_dismissed
+        loop {
+            coroutine::park();
+            let mut crew = self.crew();
+            let errand = crew.hands[place].errand.take();
+            if errand.is_some() || crew.is_dismissed {
+                return errand;
+            }
+        }
     }
 
     /// There will be tasks.
@@ -94,13 +88,10 @@ impl Hands {
 
     /// There will be no more tasks.
     pub(super) fn dismiss(&self) {
-        let idle = {
-            let mut crew = self.crew();
-            crew.is_dismissed = true;
-            std::mem::take(&mut crew.idle)
-        };
-        for hand in idle {
-            hand.give(Order::GoHome);
+        let mut crew = self.crew();
+        crew.is_dismissed = true;
+        for place in std::mem::take(&mut crew.idle) {
+            crew.hands[place].coroutine.unpark();
         }
     }
 
@@ -110,6 +101,9 @@ impl Hands {
 }
 
 /// A panic ends a task and not the coroutine; who waits for the task hears of it from the task's own guards.
-fn contain(task: impl FnOnce()) {
-    let _ = panic::catch_unwind(AssertUnwindSafe(task));
+fn contain(running: &Running, task: impl FnOnce()) {
+    let _ = panic::catch_unwind(AssertUnwindSafe(|| {
+        let _turn = Task::begin(running);
+        task();
+    }));
 }

@@ -149,6 +149,15 @@ impl Runtime {
         }
     }
 
+    /// Has a coroutine that has done its last task do this one, from inside the root: nothing can fail. Gives the task
+    /// back where none is idle, and where tasks are threads: `spawn` it.
+    ///
+    /// # Errors
+    /// The task.
+    pub fn hand_over<T: Send + 'static>(&self, task: T, run: fn(T)) -> Result<(), T> {
+        if self.shared.hub.is_some() { green::give(&self.shared, task, run) } else { Err(task) }
+    }
+
     /// Measures this process from now on: called before the first request.
     pub fn begin_census(&self) {
         self.shared.census.begin();

@@ -48,7 +48,9 @@ pub struct Slot {
     pub(super) parking: Mutex<Parking>,
     /// For a thread: `woken` has changed.
     bell: Condvar,
+    /// Who is in it, or was last.
     occupant: Mutex<Option<Arc<Subject>>>,
+    is_vacant: AtomicBool,
     /// Which try it is, from 1.
     attempt: AtomicU32,
     phase: AtomicU8,
@@ -78,6 +80,7 @@ impl Slot {
             parking: Mutex::new(Parking::Nothing),
             bell: Condvar::new(),
             occupant: Mutex::new(None),
+            is_vacant: AtomicBool::new(true),
             attempt: AtomicU32::new(1),
             phase: AtomicU8::new(0),
             phase_since: AtomicU64::new(0),
@@ -186,11 +189,12 @@ impl Slot {
         self.attempt.store(attempt, Ordering::Relaxed);
         *self.occupant.lock().unwrap_or_else(PoisonError::into_inner) = Some(subject);
         self.note_phase(Phase::Queue, now);
+        self.is_vacant.store(false, Ordering::Release);
     }
 
-    /// The slot is free again.
+    /// The slot is free again. Who was in it is forgotten when the next one comes.
     pub fn vacate(&self) {
-        *self.occupant.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.is_vacant.store(true, Ordering::Release);
     }
 
     /// The URL in it enters a phase. Called by the task itself, whose turn it is.
@@ -228,6 +232,9 @@ impl Slot {
     }
 
     pub(super) fn parked(&self, now: Instant) -> Option<Parked> {
+        if self.is_vacant.load(Ordering::Acquire) {
+            return None;
+        }
         let subject = self.occupant.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         let since = Duration::from_nanos(self.phase_since.load(Ordering::Relaxed));
         let since = Duration::from_nanos(self.shared.nanos(now)).saturating_sub(since);

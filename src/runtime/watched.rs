@@ -120,8 +120,8 @@ fn wait_parked(io: &CoIo<Number>, slot: &Slot, until: Option<Instant>) -> (Wake,
             break (Wake::Late, 0);
         }
     };
+    // What would wake it stays there: to be woken by it once more is spurious.
     slot.shared.expect_wake_at(slot.index, None);
-    *slot.parking() = Parking::Nothing;
     wake
 }
 
