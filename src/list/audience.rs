@@ -56,7 +56,7 @@ pub(super) struct Found<'a> {
     pub(super) text: Cow<'a, str>,
     pub(super) base: Option<&'a Base>,
     /// Of this line alone.
-    pub(super) settings: Arc<[Setting]>,
+    pub(super) settings: &'a Arc<[Setting]>,
     pub(super) defaults: &'a Arc<[Setting]>,
 }
 

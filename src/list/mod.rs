@@ -35,7 +35,7 @@ use crate::request::{Location, Method};
 
 pub use check::check;
 pub use credits::Credits;
-pub use plain::PlainLines;
+pub use plain::{PlainLine, PlainLines};
 pub use setting::{Setting, Term, Written};
 pub use source::{List, Plan};
 pub use variables::{LookUp, Variables};

@@ -8,6 +8,8 @@
 
 use std::sync::Arc;
 
+use url::Url;
+
 use super::Entry;
 use super::audience::Found;
 use super::http_url::Urls;
@@ -64,24 +66,52 @@ impl PlainLines {
     }
 }
 
+impl PlainLines {
+    /// The next one with its URL, or why it is none: for who makes no entry of it.
+    pub fn next_url(&mut self) -> Option<PlainLine<'_>> {
+        let start = self.used.checked_sub(1).map_or(0, |before| self.lines[before].0);
+        let (end, line) = *self.lines.get(self.used)?;
+        self.used += 1;
+        self.urlnum += 1;
+        let text = &self.text[start..end];
+        Some(PlainLine {
+            urlnum: self.urlnum - 1,
+            source: &self.source,
+            line,
+            text,
+            url: self.urls.parse(text),
+        })
+    }
+}
+
+/// One of them.
+pub struct PlainLine<'a> {
+    /// Its number in the whole input.
+    pub urlnum: u64,
+    /// Where it stands.
+    pub source: &'a Arc<str>,
+    /// Its number there, from 1.
+    pub line: u32,
+    /// As it was written.
+    pub text: &'a str,
+    /// The URL, or why it is none.
+    pub url: Result<Url, String>,
+}
+
 /// As entries, with their numbers in the whole input.
 impl Iterator for PlainLines {
     type Item = (u64, Entry);
 
     fn next(&mut self) -> Option<(u64, Entry)> {
-        let start = self.used.checked_sub(1).map_or(0, |before| self.lines[before].0);
-        let (end, line) = *self.lines.get(self.used)?;
-        self.used += 1;
-        let urlnum = self.urlnum;
-        self.urlnum += 1;
-        let text = self.text[start..end].to_owned();
+        let none = Arc::clone(&self.none);
+        let PlainLine { urlnum, source, line, text, url } = self.next_url()?;
         let entry = Entry {
-            location: Location { source: Arc::clone(&self.source), line },
+            location: Location { source: Arc::clone(source), line },
             method: None,
-            url: self.urls.parse(&text),
-            text,
-            settings: Arc::clone(&self.none),
-            defaults: Arc::clone(&self.none),
+            text: text.to_owned(),
+            url,
+            settings: Arc::clone(&none),
+            defaults: none,
             again: None,
         };
         Some((urlnum, entry))

@@ -243,7 +243,7 @@ where
             method,
             text: text.into_owned(),
             url,
-            settings,
+            settings: Arc::clone(settings),
             defaults: Arc::clone(defaults),
             again: None,
         };

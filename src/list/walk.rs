@@ -131,20 +131,22 @@ impl<'r> Walker<'r> {
         if matches!(line, Line::Blank) {
             return Ok(());
         }
+        if !matches!(line, Line::More(_)) {
+            if let Open::Defaults(settings) = std::mem::replace(&mut self.open, Open::Nothing) {
+                scope.defaults = settings.into();
+            }
+            audience.settle()?;
+        }
+        // The line of most entries: not even a reference is counted for it.
+        if let Line::Entry { method, word, settings } = line {
+            let at = At { source: &scope.source, line: raw.number };
+            return Ok(self.entry(at, method, word, settings, scope, audience)?);
+        }
         let source = Arc::clone(&scope.source);
         let at = At { source: &source, line: raw.number };
-        if let Line::More(rest) = line {
-            return Ok(self.more(at, rest, scope, audience)?);
-        }
-        if let Open::Defaults(settings) = std::mem::replace(&mut self.open, Open::Nothing) {
-            scope.defaults = settings.into();
-        }
-        audience.settle()?;
         match line {
-            Line::Blank | Line::More(_) => Ok(()),
-            Line::Entry { method, word, settings } => {
-                Ok(self.entry(at, method, word, settings, scope, audience)?)
-            }
+            Line::Blank | Line::Entry { .. } => Ok(()),
+            Line::More(rest) => Ok(self.more(at, rest, scope, audience)?),
             Line::Rejected { text, reason, settings } => {
                 self.open = Open::Broken;
                 let settings = settings.map(|rest| self.if_all_are_right(rest, scope, audience));
@@ -195,7 +197,7 @@ impl<'r> Walker<'r> {
                     word,
                     text: word.into(),
                     base: None,
-                    settings: Arc::clone(&self.none),
+                    settings: &self.none,
                     defaults: &scope.defaults,
                 });
                 audience.settle()
@@ -229,29 +231,23 @@ impl<'r> Walker<'r> {
             }
         };
         self.open = Open::Entry;
-        let found = |settings| Found {
-            at,
-            method,
-            word,
-            text,
-            base: scope.base.as_deref(),
-            settings,
-            defaults: &scope.defaults,
+        let (base, defaults) = (scope.base.as_deref(), &scope.defaults);
+        let known = if rest.text().trim_start_matches([' ', '\t']).is_empty() {
+            Some(&self.none)
+        } else {
+            let is_the_same = |(text, _): &&(Box<str>, _)| **text == *rest.text();
+            self.last.as_ref().filter(is_the_same).map(|(_, settings)| settings)
         };
-        if rest.text().trim_start_matches([' ', '\t']).is_empty() {
-            audience.entry(found(Arc::clone(&self.none)));
-            return Ok(());
-        }
-        if let Some((_, settings)) = self.last.as_ref().filter(|(text, _)| **text == *rest.text()) {
-            audience.entry(found(Arc::clone(settings)));
+        if let Some(settings) = known {
+            audience.entry(Found { at, method, word, text, base, settings, defaults });
             return Ok(());
         }
         let mut faults = Vec::new();
         let settings: Arc<[Setting]> = self.cut_all(rest, scope, audience, &mut faults).into();
+        audience.entry(Found { at, method, word, text, base, settings: &settings, defaults });
         if faults.is_empty() {
-            self.last = Some((rest.text().into(), Arc::clone(&settings)));
+            self.last = Some((rest.text().into(), settings));
         }
-        audience.entry(found(settings));
         faults.iter().try_for_each(|fault| audience.fault(at, fault))
     }
 

@@ -56,8 +56,7 @@ impl Iterator for Lot {
     type Item = Listed;
 
     fn next(&mut self) -> Option<Listed> {
-        let Lot { lines, planner } = self;
-        lines.find_map(|(urlnum, entry)| planner.plan(urlnum, entry).ok())
+        self.lines.next_url().map(|line| self.planner.plan_plain(line))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -17,9 +17,9 @@ use crate::check::Check;
 use crate::config::Config;
 use crate::credentials::{basic, basic_of_userinfo};
 use crate::curl::Curl;
-use crate::list::{Entry, LeftOut, Setting};
+use crate::list::{Entry, LeftOut, PlainLine, Setting};
 use crate::outcome::{Class, Failure, Phase};
-use crate::request::{Header, Location, Request, Secret, Shared, Subject, is_loopback_host};
+use crate::request::{Header, Location, Method, Request, Secret, Shared, Subject, is_loopback_host};
 use crate::sanitize::{Masks, mask_userinfo};
 
 use choice::Choice;
@@ -70,6 +70,16 @@ impl Made {
     }
 }
 
+/// An entry but for its settings and its URL.
+struct Word<'a> {
+    urlnum: u64,
+    source: &'a str,
+    line: u32,
+    text: String,
+    method: Option<Method>,
+    again: Option<Box<str>>,
+}
+
 impl Planner {
     /// Resolves what the command line says of every request.
     pub fn new(config: &Config) -> Planner {
@@ -100,30 +110,43 @@ impl Planner {
         if !self.choice.is_of_all() {
             self.choice.of(&entry, &terms)?;
         }
-        let method = entry.method.unwrap_or_else(|| terms.method.clone());
-        let host = entry.url.as_ref().ok().and_then(Url::host_str).unwrap_or_default();
-        let Copy { shared, tags, source, host, is_loopback } =
-            self.copies.of(&terms, &entry.location.source, host);
+        let Entry { location: Location { source, line }, method, text, url, again, .. } = entry;
+        let word = Word { urlnum, source: &source, line, text, method, again };
+        Ok(self.listed(&terms, word, url))
+    }
+
+    /// The same for a line that is a URL alone; nothing leaves it out.
+    pub(super) fn plan_plain(&mut self, plain: PlainLine<'_>) -> Listed {
+        let PlainLine { urlnum, source, line, text, url } = plain;
+        let word = Word { urlnum, source, line, text: text.to_owned(), method: None, again: None };
+        let terms = Arc::clone(&self.bare);
+        self.listed(&terms, word, url)
+    }
+
+    fn listed(&mut self, terms: &Arc<Terms>, word: Word<'_>, url: Result<Url, String>) -> Listed {
+        let Word { urlnum, source, line, text, method, again } = word;
+        let host = url.as_ref().ok().and_then(Url::host_str).unwrap_or_default();
+        let Copy { shared, tags, source, host, is_loopback } = self.copies.of(terms, source, host);
         let subject = Subject {
             urlnum,
-            location: Location { source, line: entry.location.line },
-            listed: self.masked(entry.text),
+            location: Location { source, line },
+            listed: self.masked(text),
             name: terms.name.as_deref().map(|name| self.masks.mask(name).into_owned()),
             tags,
-            method,
+            method: method.unwrap_or_else(|| terms.method.clone()),
             host,
             soft: terms.soft,
-            again: entry.again,
+            again,
             curl: None,
         };
-        Ok(match entry.url {
-            Ok(url) => Listed::Request(Arc::new(self.request(&terms, shared, subject, url, is_loopback))),
+        match url {
+            Ok(url) => Listed::Request(Arc::new(self.request(terms, shared, subject, url, is_loopback))),
             Err(reason) => {
                 let reason = self.masks.mask(&reason).into_owned();
                 let failure = Failure::new(Class::Url, Phase::Queue, reason);
                 Listed::Rejected(Arc::new(subject), failure, Arc::clone(&terms.shared.checks))
             }
-        })
+        }
     }
 
     /// The request for a URL of which no list says anything.
@@ -232,7 +255,7 @@ fn with(headers: &[Header], last: Header) -> Arc<[Header]> {
 mod tests {
     use super::*;
     use crate::config::{self, RequestDefaults};
-    use crate::request::{HeaderEdit, Method};
+    use crate::request::HeaderEdit;
 
     fn config(change: impl FnOnce(&mut RequestDefaults)) -> Config {
         let mut config = Config::default();
