@@ -64,6 +64,11 @@ const DOORS: &[Door] = &[
         instead: "compile a check::Check, which shares what was compiled",
     },
     Door {
+        words: &["regex_syntax::"],
+        places: &["check/pattern/required.rs"],
+        instead: "compile a check::Check, which shares what was compiled",
+    },
+    Door {
         words: &["strsim::"],
         places: &["list/setting.rs", "cli/report.rs"],
         instead: "errors of a list have their hint",

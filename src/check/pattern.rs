@@ -4,6 +4,9 @@
 //! are short, else a state of its automaton, one number. Refuses to know where the bytes come from, and to compile the same text twice in a row.
 
 mod automaton;
+mod lanes;
+mod required;
+mod reset;
 mod window;
 
 use std::cell::RefCell;
@@ -18,7 +21,8 @@ use regex_automata::util::syntax;
 use regex_automata::{MatchKind, meta};
 
 use super::snippet;
-use automaton::Automaton;
+use automaton::{Automaton, Prefix};
+use required::{begins_rarely, required};
 use window::{Seam, Window};
 
 /// How deep groups and repetitions may be nested: compiling needs 3.5 KiB of stack for each level (2026-11).
@@ -141,7 +145,7 @@ impl Pattern {
     fn memory_usage(&self) -> usize {
         match &self.engine {
             Engine::Window(window) => window.memory_usage(),
-            Engine::Automaton(automaton) => automaton.dfa.memory_usage(),
+            Engine::Automaton(automaton) => automaton.memory_usage(),
             Engine::Whole(regex) => regex.memory_usage(),
         }
     }
@@ -197,7 +201,10 @@ fn engine(text: &str) -> Result<Engine, String> {
             Ok(Engine::Window(Window::new(meta()?, most, !looks.is_empty())))
         }
         _ if has_unicode_words => meta().map(Engine::Whole),
-        _ => Ok(Engine::Automaton(Box::new(Automaton { dfa, prefilter }))),
+        _ => {
+            let prefix = prefilter.map(|prefilter| Prefix { prefilter, is_rare: begins_rarely(&hir) });
+            Ok(Engine::Automaton(Box::new(Automaton::new(dfa, prefix, required(&hir)))))
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::check::pattern::automaton::tests::{bodies, patterns};
 
 fn pattern(text: &str) -> Arc<Pattern> {
     Pattern::compile(text).unwrap_or_else(|why| panic!("{text}: {why}"))
@@ -149,6 +150,17 @@ const PARTS: [&str; 18] = [
     "(?i:É)",
 ];
 
+/// A pattern that takes blocks, and whether the library finds it in all of a body at once.
+fn with_the_whole(text: &str, body: &str) -> Option<(Arc<Pattern>, bool)> {
+    let whole = meta::Regex::builder()
+        .syntax(syntax::Config::new().utf8(false))
+        .configure(meta::Config::new().utf8_empty(false))
+        .build(text)
+        .ok()?;
+    let pattern = Pattern::compile(text).ok().filter(|pattern| pattern.begin().is_some())?;
+    Some((pattern, whole.is_match(body)))
+}
+
 proptest! {
     #[test]
     fn no_pattern_and_no_body_make_it_panic(text in ".{0,20}", body: Vec<u8>) {
@@ -163,12 +175,7 @@ proptest! {
         body in "[ab1é \n\r]{0,16}",
     ) {
         let text = parts.concat();
-        let whole = meta::Regex::builder()
-            .syntax(syntax::Config::new().utf8(false))
-            .configure(meta::Config::new().utf8_empty(false))
-            .build(&text);
-        if let (Ok(whole), Ok(pattern)) = (whole, Pattern::compile(&text)) && pattern.begin().is_some() {
-            let is_found = whole.is_match(&body);
+        if let Some((pattern, is_found)) = with_the_whole(&text, &body) {
             prop_assert!(found_in_blocks(&pattern, body.as_bytes()).iter().all(|found| *found == is_found), "{}", text);
         }
     }
@@ -178,5 +185,21 @@ proptest! {
         let pattern = pattern(&text);
         let whole = meta::Regex::new(&text).unwrap().is_match(&body);
         prop_assert!(found_in_blocks(&pattern, body.as_bytes()).iter().all(|found| *found == whole));
+    }
+
+    #[test]
+    fn blocks_change_nothing_for_matches_of_any_length(text in patterns(), body in bodies(12)) {
+        if let Some((pattern, is_found)) = with_the_whole(&text, &body) {
+            prop_assert!(found_in_blocks(&pattern, body.as_bytes()).iter().all(|found| *found == is_found), "{}", text);
+        }
+    }
+
+    #[test]
+    fn long_blocks_change_nothing(text in patterns(), body in bodies(500), size in 300..2000_usize) {
+        if let Some((pattern, is_found)) = with_the_whole(&text, &body) {
+            let mut place = pattern.begin().expect("no need of all at once");
+            let found = body.as_bytes().chunks(size).any(|block| pattern.feed(&mut place, block).is_some());
+            prop_assert_eq!(found || pattern.ends(&place), is_found, "{}", text);
+        }
     }
 }
