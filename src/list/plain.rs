@@ -1,6 +1,6 @@
-//! Lines that are a URL alone, on their way to whoever makes entries of them.
+//! Lines that differ by their URL alone, on their way to whoever makes entries of them.
 //!
-//! Most lines of a long list are such, and what becomes of one is made and given back by the thread that fetches: memory
+//! Most lines of a long list do, and what becomes of one is made and given back by the thread that fetches: memory
 //! that one thread asks for and another gives back costs both of them more than what is done with it (2026-11: a tenth of
 //! a small request). So the list's thread hands over their text.
 //!
@@ -16,10 +16,43 @@ use super::http_url::Urls;
 use super::setting::Setting;
 use crate::request::Location;
 
+/// What such lines have in common: the very same settings, not equal ones.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Common {
+    pub(super) source: Arc<str>,
+    pub(super) settings: Arc<[Setting]>,
+    pub(super) defaults: Arc<[Setting]>,
+}
+
+impl Common {
+    /// What an entry has in common with others like it.
+    pub(super) fn of(found: &Found<'_>) -> Common {
+        let Found { at, settings, defaults, .. } = found;
+        Common {
+            source: Arc::clone(at.source),
+            settings: Arc::clone(settings),
+            defaults: Arc::clone(defaults),
+        }
+    }
+
+    /// Whether it is that of an entry.
+    pub(super) fn is_of(&self, found: &Found<'_>) -> bool {
+        Arc::ptr_eq(&self.source, found.at.source)
+            && Arc::ptr_eq(&self.settings, found.settings)
+            && Arc::ptr_eq(&self.defaults, found.defaults)
+    }
+
+    fn is(&self, other: &Common) -> bool {
+        Arc::ptr_eq(&self.source, &other.source)
+            && Arc::ptr_eq(&self.settings, &other.settings)
+            && Arc::ptr_eq(&self.defaults, &other.defaults)
+    }
+}
+
 /// Lines of one source, one after another but for blank ones and those that are left out.
 #[derive(Debug)]
 pub struct PlainLines {
-    source: Arc<str>,
+    common: Common,
     /// The number in the whole input of the first one that is left.
     urlnum: u64,
     /// As they were written, without anything between them.
@@ -29,35 +62,39 @@ pub struct PlainLines {
     /// How many were made into entries.
     used: usize,
     urls: Urls,
-    none: Arc<[Setting]>,
 }
 
 impl PlainLines {
-    /// None yet, of a source; the first will have this number in the whole input.
-    pub(super) fn of(source: &Arc<str>, urlnum: u64) -> PlainLines {
+    /// None yet; the first will have this number in the whole input.
+    pub(super) fn of(common: &Common, urlnum: u64) -> PlainLines {
         PlainLines {
-            source: Arc::clone(source),
+            common: common.clone(),
             urlnum,
             text: String::new(),
             lines: Vec::new(),
             used: 0,
             urls: Urls::default(),
-            none: Arc::default(),
         }
     }
 
-    /// Whether an entry says nothing but its URL, which stands in its line as it is meant.
+    /// Whether the URL of an entry stands in its line as it is meant, and no method before it.
     pub(super) fn are_like(found: &Found<'_>) -> bool {
-        found.method.is_none()
-            && found.base.is_none()
-            && found.settings.is_empty()
-            && found.defaults.is_empty()
-            && found.text == found.word
+        found.method.is_none() && found.base.is_none() && found.text == found.word
     }
 
-    /// Whether they come from there.
-    pub(super) fn are_of(&self, source: &Arc<str>) -> bool {
-        Arc::ptr_eq(&self.source, source)
+    /// Whether they have that in common.
+    pub(super) fn have(&self, common: &Common) -> bool {
+        self.common.is(common)
+    }
+
+    /// What each of them says besides its URL.
+    pub fn settings(&self) -> &Arc<[Setting]> {
+        &self.common.settings
+    }
+
+    /// What `@defaults` say of them.
+    pub fn defaults(&self) -> &Arc<[Setting]> {
+        &self.common.defaults
     }
 
     pub(super) fn push(&mut self, line: u32, word: &str) {
@@ -76,7 +113,7 @@ impl PlainLines {
         let text = &self.text[start..end];
         Some(PlainLine {
             urlnum: self.urlnum - 1,
-            source: &self.source,
+            source: &self.common.source,
             line,
             text,
             url: self.urls.parse(text),
@@ -103,15 +140,15 @@ impl Iterator for PlainLines {
     type Item = (u64, Entry);
 
     fn next(&mut self) -> Option<(u64, Entry)> {
-        let none = Arc::clone(&self.none);
+        let Common { settings, defaults, .. } = self.common.clone();
         let PlainLine { urlnum, source, line, text, url } = self.next_url()?;
         let entry = Entry {
             location: Location { source: Arc::clone(source), line },
             method: None,
             text: text.to_owned(),
             url,
-            settings: Arc::clone(&none),
-            defaults: none,
+            settings,
+            defaults,
             again: None,
         };
         Some((urlnum, entry))

@@ -10,7 +10,7 @@ use super::audience::{At, Audience, Closed, Found, Halt, Rejected};
 use super::grammar::Fault;
 use super::http_url::{self, Urls};
 use super::input::Input;
-use super::plain::PlainLines;
+use super::plain::{Common, PlainLines};
 use super::setting::Setting;
 use super::source::{List, Plan};
 use super::walk::{Scope, Walker};
@@ -24,7 +24,7 @@ const BATCH: usize = 64;
 #[expect(clippy::large_enum_variant, reason = "there is one, and a box would be made for every line")]
 enum Open {
     Nothing,
-    /// A line that is a URL alone so far: its number. The URL is the reader's `word`.
+    /// A line that differs by its URL alone from others so far: its number. The URL is the reader's `word`.
     Plain(u32),
     Entry(Begun),
 }
@@ -49,8 +49,10 @@ pub(super) struct Reader<P, L, D> {
     open: Open,
     /// The URL of a plain line that is open.
     word: String,
-    /// The source of the list that it stands in.
-    source: Arc<str>,
+    /// What it has in common with others.
+    common: Common,
+    /// What the entry before said besides its URL.
+    settings: Arc<[Setting]>,
     /// Paid for, not delivered yet: plain lines, or entries.
     plain: Option<Box<PlainLines>>,
     batch: Vec<L>,
@@ -83,7 +85,8 @@ where
             again,
             open: Open::Nothing,
             word: String::new(),
-            source: Arc::default(),
+            common: Common::default(),
+            settings: Arc::default(),
             plain: None,
             batch: Vec::new(),
             purse: 0,
@@ -155,10 +158,10 @@ where
     /// The plain line that is open has nothing but its URL.
     fn push_plain(&mut self, line: u32) -> Result<(), Closed> {
         self.pay()?;
-        if self.plain.as_ref().is_some_and(|plain| !plain.are_of(&self.source)) {
+        if self.plain.as_ref().is_some_and(|plain| !plain.have(&self.common)) {
             self.flush();
         }
-        let plain = self.plain.get_or_insert_with(|| Box::new(PlainLines::of(&self.source, self.urlnum)));
+        let plain = self.plain.get_or_insert_with(|| Box::new(PlainLines::of(&self.common, self.urlnum)));
         plain.push(line, &self.word);
         let is_full = plain.len() == BATCH;
         self.urlnum += 1;
@@ -168,10 +171,15 @@ where
         Ok(())
     }
 
-    /// Whether an entry may wait with others like it. Among entries of other kinds it is one of them, so that few are
-    /// delivered one by one.
-    fn is_plain(&self, found: &Found<'_>) -> bool {
-        self.again.is_none()
+    /// Whether an entry may wait with others like it: it says what the one before said, or nothing. Among entries of
+    /// other kinds it is one of them, so that few are delivered one by one.
+    fn is_plain(&mut self, found: &Found<'_>) -> bool {
+        let says_the_same = found.settings.is_empty() || Arc::ptr_eq(found.settings, &self.settings);
+        if !says_the_same {
+            self.settings = Arc::clone(found.settings);
+        }
+        says_the_same
+            && self.again.is_none()
             && self.batch.is_empty()
             && self.plan.takes_plain_lines()
             && PlainLines::are_like(found)
@@ -180,9 +188,8 @@ where
     /// The entry that is open, as one that has more than its URL.
     fn begun(&mut self) -> Option<&mut Begun> {
         if let Open::Plain(line) = self.open {
-            let location = Location { source: Arc::clone(&self.source), line };
-            let url = self.urls.parse(&self.word);
-            let (settings, defaults) = Default::default();
+            let Common { source, settings, defaults } = self.common.clone();
+            let (location, url) = (Location { source, line }, self.urls.parse(&self.word));
             let text = self.word.clone();
             let entry = Entry { location, method: None, text, url, settings, defaults, again: None };
             self.open = Open::Entry(Begun { entry, url_again: None, more: Vec::new(), faults: Vec::new() });
@@ -226,8 +233,8 @@ where
             self.open = Open::Plain(found.at.line);
             self.word.clear();
             self.word.push_str(found.word);
-            if !Arc::ptr_eq(&self.source, found.at.source) {
-                self.source = Arc::clone(found.at.source);
+            if !self.common.is_of(&found) {
+                self.common = Common::of(&found);
             }
             return;
         }

@@ -21,7 +21,7 @@ pub trait Plan<L> {
     /// It is left out.
     fn entry(&mut self, urlnum: u64, entry: Entry) -> Result<L, LeftOut>;
 
-    /// Whether lines that are a URL alone may be handed over unread.
+    /// Whether lines that differ by their URL alone may be handed over unread.
     fn takes_plain_lines(&self) -> bool {
         false
     }
@@ -114,7 +114,10 @@ mod tests {
 
     #[expect(clippy::unnecessary_wraps, reason = "the shape that a plan has")]
     fn plan(urlnum: u64, entry: Entry) -> Result<Seen, LeftOut> {
-        let text = entry.url.map_or_else(|reason| format!("! {reason}"), String::from);
+        let mut text = entry.url.map_or_else(|reason| format!("! {reason}"), String::from);
+        for setting in entry.settings.iter() {
+            text += &format!(" {setting:?}");
+        }
         Ok((urlnum, entry.location.line, text))
     }
 
@@ -337,10 +340,11 @@ mod tests {
 
     #[test]
     fn plain_lines_come_together_and_are_the_entries_that_they_would_be_alone() {
-        const KINDS: [&str; 8] = [
+        const KINDS: [&str; 9] = [
             "http://a/1",
             "https://b:x/no-port",
             "http://a/2 name=b",
+            "http://a/2b   max-time=5 name=c",
             "http://a/3\n  name=c",
             "no url",
             "POST http://a/4",

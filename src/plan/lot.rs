@@ -1,7 +1,10 @@
-//! Lines that are a URL alone, planned where they are taken up.
+//! Lines that differ by their URL alone, planned where they are taken up.
 //!
 //! Knows that they are entries like others. Refuses to know why they come together (`list`).
 
+use std::sync::Arc;
+
+use super::terms::Terms;
 use super::{Listed, Planner};
 use crate::list::{Entry, LeftOut, PlainLines, Plan};
 
@@ -34,6 +37,7 @@ impl From<Listed> for Portion {
 #[derive(Debug)]
 pub struct Lot {
     lines: Box<PlainLines>,
+    terms: Arc<Terms>,
     planner: Planner,
 }
 
@@ -48,7 +52,8 @@ impl Plan<Portion> for Planner {
     }
 
     fn plain_lines(&mut self, lines: Box<PlainLines>) -> Result<Portion, Box<PlainLines>> {
-        Ok(Portion::Lot(Box::new(Lot { lines, planner: self.clone() })))
+        let terms = self.terms(lines.defaults(), lines.settings());
+        Ok(Portion::Lot(Box::new(Lot { lines, terms, planner: self.clone() })))
     }
 }
 
@@ -56,7 +61,7 @@ impl Iterator for Lot {
     type Item = Listed;
 
     fn next(&mut self) -> Option<Listed> {
-        self.lines.next_url().map(|line| self.planner.plan_plain(line))
+        self.lines.next_url().map(|line| self.planner.plan_plain(&self.terms, line))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

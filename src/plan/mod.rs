@@ -65,8 +65,8 @@ struct Made {
 }
 
 impl Made {
-    fn is_of(&self, entry: &Entry) -> bool {
-        Arc::ptr_eq(&self.defaults, &entry.defaults) && Arc::ptr_eq(&self.own, &entry.settings)
+    fn is_of(&self, defaults: &Arc<[Setting]>, own: &Arc<[Setting]>) -> bool {
+        Arc::ptr_eq(&self.defaults, defaults) && Arc::ptr_eq(&self.own, own)
     }
 }
 
@@ -106,7 +106,7 @@ impl Planner {
     /// # Errors
     /// Which option leaves the entry out.
     pub fn plan(&mut self, urlnum: u64, entry: Entry) -> Result<Listed, LeftOut> {
-        let terms = self.terms(&entry);
+        let terms = self.terms(&entry.defaults, &entry.settings);
         if !self.choice.is_of_all() {
             self.choice.of(&entry, &terms)?;
         }
@@ -115,12 +115,11 @@ impl Planner {
         Ok(self.listed(&terms, word, url))
     }
 
-    /// The same for a line that is a URL alone; nothing leaves it out.
-    pub(super) fn plan_plain(&mut self, plain: PlainLine<'_>) -> Listed {
+    /// The same for one of several lines of these terms; nothing leaves it out.
+    fn plan_plain(&mut self, terms: &Arc<Terms>, plain: PlainLine<'_>) -> Listed {
         let PlainLine { urlnum, source, line, text, url } = plain;
         let word = Word { urlnum, source, line, text: text.to_owned(), method: None, again: None };
-        let terms = Arc::clone(&self.bare);
-        self.listed(&terms, word, url)
+        self.listed(terms, word, url)
     }
 
     fn listed(&mut self, terms: &Arc<Terms>, word: Word<'_>, url: Result<Url, String>) -> Listed {
@@ -190,16 +189,16 @@ impl Planner {
         request
     }
 
-    fn terms(&mut self, entry: &Entry) -> Arc<Terms> {
-        if entry.settings.is_empty() && entry.defaults.is_empty() {
+    fn terms(&mut self, defaults: &Arc<[Setting]>, own: &Arc<[Setting]>) -> Arc<Terms> {
+        if own.is_empty() && defaults.is_empty() {
             return Arc::clone(&self.bare);
         }
-        let memory = if entry.settings.is_empty() { &mut self.defaults } else { &mut self.last };
-        if let Some(made) = memory.as_ref().filter(|made| made.is_of(entry)) {
+        let memory = if own.is_empty() { &mut self.defaults } else { &mut self.last };
+        if let Some(made) = memory.as_ref().filter(|made| made.is_of(defaults, own)) {
             return Arc::clone(&made.terms);
         }
-        let terms = Arc::new(Terms::new(&self.config, &entry.defaults, &entry.settings, Some(&self.bare)));
-        let (defaults, own) = (Arc::clone(&entry.defaults), Arc::clone(&entry.settings));
+        let terms = Arc::new(Terms::new(&self.config, defaults, own, Some(&self.bare)));
+        let (defaults, own) = (Arc::clone(defaults), Arc::clone(own));
         *memory = Some(Made { defaults, own, terms: Arc::clone(&terms) });
         terms
     }
