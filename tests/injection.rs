@@ -280,3 +280,30 @@ fn faulty_calls_change_no_saved_body() {
         }
     }
 }
+
+/// A body that is long enough for the disk's thread to receive it by itself. Not with the seed that spoils every call in
+/// turn: by single bytes it would take as long as all other tests.
+#[test]
+fn faulty_calls_change_no_large_saved_body() {
+    let body: Vec<u8> = (0..3_000_000_u32).map(|n| u8::try_from(n % 251).expect("below 256")).collect();
+    let half = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+    let half = half.then(&body[..body.len() / 2]).then_fin();
+    let origin = Origin::start().script("/whole", Script::ok(&body)).script("/half", half);
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    for seed in &SEEDS[1..] {
+        for mode in [&["--sync"][..], &["--mode", "threads"], &[]] {
+            let folder = tempfile::tempdir().expect("a temporary directory");
+            chain(&[origin.url("/whole"), origin.url("/half")], Some((file.path(), *seed)))
+                .args(mode.iter().copied())
+                .args(["--output-dir"])
+                .args([folder.path()])
+                .stdout("3000000 bytes received from {origin}/whole.\n")
+                .stderr_has("{origin}/half: closed (receive): ended after 1500000 of 3000000 bytes (")
+                .status(1);
+            let files = std::fs::read_dir(folder.path()).expect("a folder").flatten();
+            let saved: Vec<_> = files.map(|file| std::fs::read(file.path()).expect("a file")).collect();
+            assert!(saved == [body.as_slice()], "{mode:?}, seed {seed}");
+            assert!(n_faults(file.path()) > 10, "{mode:?}, seed {seed}");
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod carry;
 mod check;
 mod ci;
 mod choice;

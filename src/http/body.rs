@@ -60,6 +60,11 @@ impl Delivery<'_> {
         self.saving.is_some() || self.examining.is_some()
     }
 
+    /// Where the bytes may go without a look at them; `None` when somebody wants one, or nobody keeps them.
+    pub(super) fn unseen(&mut self) -> Option<&mut Saving> {
+        self.saving.as_deref_mut().filter(|_| self.examining.is_none())
+    }
+
     /// Counts bytes that were not looked at.
     ///
     /// # Errors

@@ -34,7 +34,7 @@ pub(super) enum Received {
 
 /// A connection that stands.
 pub(super) struct Connection {
-    socket: Socket,
+    socket: Arc<Socket>,
     tls: Option<Box<Session>>,
     /// `None` for a Unix socket.
     pub(super) remote: Option<SocketAddr>,
@@ -125,7 +125,7 @@ impl Connection {
     }
 
     fn new(socket: Socket, remote: Option<SocketAddr>) -> Connection {
-        Connection { socket, tls: None, remote, used: 0, is_drained: true }
+        Connection { socket: Arc::new(socket), tls: None, remote, used: 0, is_drained: true }
     }
 
     /// Puts TLS over it. The client's last message of the handshake stays here and leaves with the request.
@@ -200,6 +200,16 @@ impl Connection {
     /// Whether the kernel can throw bytes away that nobody looks at: not those of TLS, and it knows how for TCP alone.
     pub(super) fn can_discard(&self) -> bool {
         self.tls.is_none() && self.remote.is_some()
+    }
+
+    /// The socket for somebody else to receive from while nobody does so here; `None` where its bytes are those of TLS.
+    pub(super) fn share(&self) -> Option<Arc<Socket>> {
+        self.tls.is_none().then(|| Arc::clone(&self.socket))
+    }
+
+    /// How many bytes have arrived that nobody has received.
+    pub(super) fn waiting(&self) -> usize {
+        self.socket.waiting()
     }
 
     /// Throws away bytes that have arrived, at most so many; only where that can be done.

@@ -5,6 +5,7 @@
 
 mod body;
 mod buffers;
+mod carrying;
 mod certificate;
 mod chunk;
 mod connect;

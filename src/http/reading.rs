@@ -6,6 +6,7 @@
 use ureq::unversioned::transport::Buffers;
 
 use super::body::Delivery;
+use super::carrying::{self, End};
 use super::chunk::{self, Scanner};
 use super::connection::Received;
 use super::head::{self, Framing, Head};
@@ -23,6 +24,9 @@ const DISCARDED_BYTES: usize = 1 << 20;
 
 /// The end of a body that is received all the same; a shorter body is received whole.
 const RECEIVED_BYTES: u64 = 16 << 10;
+
+/// A body of which more is left than this, a block of those that are written at once, can do without the worker.
+const CARRIED_BYTES: u64 = 256 << 10;
 
 /// What the next bytes are.
 pub(super) enum Reading {
@@ -237,6 +241,7 @@ impl Wire {
             if !delivery.wants_bytes() && self.connection.can_discard() {
                 self.discard_body(delivery)?;
             }
+            self.carry_body(delivery)?;
             self.read_body()?;
         }
     }
@@ -252,6 +257,36 @@ impl Wire {
             let Received::Bytes(count) = self.discard(most)? else { return Err(self.cut()) };
             self.take_length(count);
             delivery.count(count)?;
+        }
+        Ok(())
+    }
+
+    /// Has a long body that is only saved received where it is written, as long as that is worth a job: little at a time
+    /// is received here, and so is its end.
+    fn carry_body(&mut self, delivery: &mut Delivery<'_>) -> Result<(), Failure> {
+        let mut is_empty = false;
+        while let Reading::Length { left } = self.reading
+            && left > CARRIED_BYTES
+            && let Some(saving) = delivery.unseen()
+            && let Some(socket) = self.connection.share()
+        {
+            if std::mem::take(&mut is_empty) {
+                self.wait()?;
+            }
+            if self.connection.waiting() < carrying::LEAST_BYTES {
+                break;
+            }
+            let most = usize::try_from(left - RECEIVED_BYTES).unwrap_or(usize::MAX).min(carrying::MOST_BYTES);
+            let carried = saving.carry(socket, most, self.buffers.lender());
+            self.take_length(carried.received);
+            delivery.count(carried.received)?;
+            match carried.end? {
+                End::Enough => {}
+                End::Empty => is_empty = true,
+                End::Fin => return Err(self.cut()),
+                End::Broken(error) => return Err(self.broken(&error)),
+            }
+            self.begin_turn()?;
         }
         Ok(())
     }

@@ -11,17 +11,23 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
+use super::buffers::Lender;
+use super::carrying::{self, Carried, Course};
 use super::connection::Deadline;
 use super::error;
 use super::stopwatch::Stopwatch;
 use crate::outcome::{Class, Failure, Phase};
 use crate::request::Request;
 use crate::response::Response;
-use crate::runtime::{NoResult, Offload, Runtime, Slot, Wake, rename_without_replacing};
+use crate::runtime::{NoResult, Offload, Runtime, Slot, Socket, Wake, rename_without_replacing};
 
 /// So many bytes are written at once, at least; a body that is shorter is one job. What one read brings at most, as each
 /// job wakes a thread and is waited for.
 const BLOCK_BYTES: usize = 256 << 10;
+
+/// So much longer than its attempt may last a job is waited for that writes or removes: given up, it would leave its file
+/// behind where the process ends before it.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// The longest name in bytes; with what is added to it while it is temporary below the 255 of every file system.
 const MOST_NAME_BYTES: usize = 200;
@@ -112,30 +118,55 @@ impl Saving {
         if self.pending.len() < BLOCK_BYTES {
             return Ok(());
         }
-        let (mut pending, path) = (std::mem::take(&mut self.pending), self.temporary());
-        let part = self.part.take();
-        let (root, below) = (self.root.clone(), self.below.clone());
-        let written = self.on_disk(move || {
-            let mut part = part.map_or_else(|| Part::create_below(&root, &below, path), Ok)?;
-            part.write(&pending)?;
-            pending.clear();
-            Ok((part, pending))
-        });
+        let pending = self.take_pending();
+        let (part, mut pending) = self.on_disk(self.grace(), || pending.write())?;
         // The memory comes back: a fresh block would be cleared by the kernel page by page.
-        let (part, pending) = written?;
+        pending.clear();
         (self.part, self.pending) = (Some(part), pending);
         Ok(())
     }
 
+    /// Has the disk's thread write what has come together, and then receive so much at most and write it by itself.
+    ///
+    /// Fails as `settle` does; with what had been received until then.
+    pub(super) fn carry(&mut self, socket: Arc<Socket>, most: usize, lender: &Lender) -> Carried {
+        let (pending, lender) = (self.take_pending(), lender.clone());
+        let course = Course::begin(&self.slot, self.total.at, Instant::now());
+        let under_way = Arc::clone(&course);
+        let carried = self.await_disk(self.grace(), move || {
+            let mut part = under_way.write(|| pending.write())?.0;
+            let mut buffer = lender.lend();
+            let write = |block: &[u8]| part.write(block);
+            let block = &mut buffer[..carrying::BLOCK_BYTES];
+            let end = carrying::carry(&socket, most, block, &under_way, write);
+            lender.take_back(buffer);
+            Ok((part, end?))
+        });
+        let so_far = course.leave();
+        self.spent += so_far.writing;
+        let end = self.written(carried, so_far.phase).map(|(part, end)| {
+            self.part = Some(part);
+            end
+        });
+        Carried { received: so_far.received, end }
+    }
+
+    fn take_pending(&mut self) -> Pending {
+        Pending {
+            bytes: std::mem::take(&mut self.pending),
+            part: self.part.take(),
+            path: self.temporary(),
+            root: self.root.clone(),
+            below: self.below.clone(),
+        }
+    }
+
     /// Gives the file its name. Says what that is, with the folder as the user named it.
     fn keep(mut self) -> Result<String, Failure> {
-        let (pending, path) = (std::mem::take(&mut self.pending), self.temporary());
-        let (part, name) = (self.part.take(), self.folder.join(&self.name));
+        let (pending, name) = (self.take_pending(), self.folder.join(&self.name));
         let shown = name.to_string_lossy().into_owned();
-        let (root, below) = (self.root.clone(), self.below.clone());
-        self.on_disk(move || {
-            let mut part = part.map_or_else(|| Part::create_below(&root, &below, path), Ok)?;
-            part.write(&pending)?;
+        self.on_disk(self.total.at, move || {
+            let (mut part, _) = pending.write()?;
             part.rename(name)?;
             Ok(part)
         })?
@@ -147,7 +178,7 @@ impl Saving {
     pub(super) fn discard(mut self) {
         if let Some(part) = self.part.take() {
             // What cannot be removed stays under a name that says what it is.
-            let _ = self.on_disk(move || {
+            let _ = self.on_disk(self.grace(), move || {
                 drop(part);
                 Ok(())
             });
@@ -159,6 +190,11 @@ impl Saving {
         self.spent
     }
 
+    /// Until when something is waited for that is to leave nothing; `None` is without limit.
+    fn grace(&self) -> Option<Instant> {
+        self.total.at.map(|at| at.max(Instant::now()) + GRACE)
+    }
+
     fn temporary(&self) -> PathBuf {
         self.folder.join(&self.unfinished)
     }
@@ -167,18 +203,33 @@ impl Saving {
     /// begun is finished or removed before the process may end.
     fn on_disk<T: Send + 'static>(
         &mut self,
+        until: Option<Instant>,
         job: impl FnOnce() -> Result<T, Unwritten> + Send + 'static,
     ) -> Result<T, Failure> {
-        let (began, phase) = (Instant::now(), self.slot.phase());
-        self.slot.enter(Phase::Write, began);
-        let done = self.slot.unstopped(|| self.offload.run(&self.slot, self.total.at, job));
-        let now = Instant::now();
-        self.slot.enter(phase, now);
-        self.spent += now.saturating_duration_since(began);
+        let began = Instant::now();
+        let done = self.await_disk(until, job);
+        self.spent += began.elapsed();
+        self.written(done, Phase::Write)
+    }
+
+    fn await_disk<T: Send + 'static>(
+        &self,
+        until: Option<Instant>,
+        job: impl FnOnce() -> Result<T, Unwritten> + Send + 'static,
+    ) -> Result<Result<T, Unwritten>, NoResult> {
+        let phase = self.slot.phase();
+        self.slot.enter(Phase::Write, Instant::now());
+        let done = self.slot.unstopped(|| self.offload.run(&self.slot, until, job));
+        self.slot.enter(phase, Instant::now());
+        done
+    }
+
+    /// What a job came to; it was in this phase when it was given up.
+    fn written<T>(&self, done: Result<Result<T, Unwritten>, NoResult>, phase: Phase) -> Result<T, Failure> {
         match done {
             Ok(written) => written.map_err(|unwritten| unwritten.failure()),
-            Err(NoResult::GaveUp(Wake::Stopped)) => Err(error::cancelled(Phase::Write)),
-            Err(NoResult::GaveUp(_)) => Err(error::late(self.total.limit, Phase::Write)),
+            Err(NoResult::GaveUp(Wake::Stopped)) => Err(error::cancelled(phase)),
+            Err(NoResult::GaveUp(_)) => Err(error::late(self.total.limit, phase)),
             Err(NoResult::NoThread(error)) => Err(Unwritten { path: self.temporary(), error }.failure()),
             Err(NoResult::Panicked) => {
                 Err(error::internal(Phase::Write, "a bug in greenfetch: writing panicked"))
@@ -208,6 +259,26 @@ pub(super) fn conclude(
             saving.discard();
             Err(failure)
         }
+    }
+}
+
+/// What has come together and is not written yet, and where it belongs.
+struct Pending {
+    bytes: Vec<u8>,
+    /// `None` as long as nothing is on the disk.
+    part: Option<Part>,
+    path: PathBuf,
+    root: PathBuf,
+    below: PathBuf,
+}
+
+impl Pending {
+    /// Writes it, and gives back the file and the memory.
+    fn write(self) -> Result<(Part, Vec<u8>), Unwritten> {
+        let Pending { bytes, part, path, root, below } = self;
+        let mut part = part.map_or_else(|| Part::create_below(&root, &below, path), Ok)?;
+        part.write(&bytes)?;
+        Ok((part, bytes))
     }
 }
 

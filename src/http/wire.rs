@@ -164,7 +164,7 @@ impl Wire {
     }
 
     /// Waits until bytes may have come.
-    fn wait(&mut self) -> Result<(), Failure> {
+    pub(super) fn wait(&mut self) -> Result<(), Failure> {
         self.bytes_in_turn = 0;
         let stall = self.limits.stall.filter(|_| self.is_begun).map(|stall| Instant::now() + stall);
         let until = [self.limits.total_at, stall].into_iter().flatten().min();
@@ -197,8 +197,13 @@ impl Wire {
         if self.bytes_in_turn < TURN_BYTES {
             return Ok(());
         }
-        self.bytes_in_turn = 0;
         self.watch.slot().yield_through_selector();
+        self.begin_turn()
+    }
+
+    /// After others had their turn: whether there is still time.
+    pub(super) fn begin_turn(&mut self) -> Result<(), Failure> {
+        self.bytes_in_turn = 0;
         if self.watch.slot().is_stopped() {
             return Err(error::cancelled(self.phase()));
         }
@@ -263,7 +268,7 @@ impl Wire {
         }
     }
 
-    fn broken(&self, error: &io::Error) -> Failure {
+    pub(super) fn broken(&self, error: &io::Error) -> Failure {
         self.unsent().unwrap_or_else(|| error::broken(error, self.phase(), &self.progress()))
     }
 

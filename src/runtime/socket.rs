@@ -5,11 +5,12 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::is_readable_within;
 use super::race::{ConnectError, Race};
 use super::slot::{Slot, Wake};
 use super::sys::{self, Interest};
@@ -22,6 +23,9 @@ const ENDED: usize = (libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) as usi
 const READABLE: usize = libc::EPOLLIN as usize | ENDED;
 
 /// A connected stream that never blocks by itself: `recv` and `send` say `WouldBlock`, `wait_…` waits.
+///
+/// Any thread may receive and send, and be the one that drops it: may takes what the selector had of it over a queue.
+/// Only the task that it was made for may wait.
 pub struct Socket {
     watched: Watched,
     /// The wait for the connect or for room saw that there is something to read. The selector does not tell it twice.
@@ -115,6 +119,17 @@ impl Socket {
     /// `WouldBlock` when none have: wait, and try again.
     pub fn discard(&self, most: usize) -> io::Result<usize> {
         retry_interrupted(|| sys::discard(self.fd(), most))
+    }
+
+    /// How many bytes have arrived that nobody has received; 0 where the system does not say. An end is none.
+    pub fn waiting(&self) -> usize {
+        sys::waiting(self.fd()).unwrap_or(0)
+    }
+
+    /// Whether there is something to `recv`, its end included, before so much time is over. For threads that may wait,
+    /// while nobody else waits for it.
+    pub fn is_readable_within(&self, patience: Duration) -> bool {
+        is_readable_within(self.fd().as_fd(), patience)
     }
 
     /// Sends what there is room for.

@@ -144,6 +144,14 @@ pub(super) fn recv(fd: &OwnedFd, buf: &mut [u8], peek: bool) -> io::Result<usize
     check_len(unsafe { libc::recv(fd.as_raw_fd(), buf.as_mut_ptr().cast(), buf.len(), flags) })
 }
 
+/// How many bytes have arrived that nobody has received (tcp(7), `SIOCINQ`).
+pub(super) fn waiting(fd: &OwnedFd) -> io::Result<usize> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: the pointer is to a local of the type that this request fills.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONREAD, &raw mut count) })?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
 /// Has the kernel throw away bytes that have arrived, `most` at most; 0 is the other end's FIN. For TCP alone (tcp(7),
 /// `MSG_TRUNC`): other streams would be read into the buffer that is none.
 pub(super) fn discard(fd: &OwnedFd, most: usize) -> io::Result<usize> {
