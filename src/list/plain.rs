@@ -37,19 +37,21 @@ impl Common {
 
     /// Whether it is that of an entry.
     pub(super) fn is_of(&self, found: &Found<'_>) -> bool {
-        Arc::ptr_eq(&self.source, found.at.source)
-            && Arc::ptr_eq(&self.settings, found.settings)
-            && Arc::ptr_eq(&self.defaults, found.defaults)
+        self.has(found.at.source, found.settings, found.defaults)
     }
 
     fn is(&self, other: &Common) -> bool {
-        Arc::ptr_eq(&self.source, &other.source)
-            && Arc::ptr_eq(&self.settings, &other.settings)
-            && Arc::ptr_eq(&self.defaults, &other.defaults)
+        self.has(&other.source, &other.settings, &other.defaults)
+    }
+
+    fn has(&self, source: &Arc<str>, settings: &Arc<[Setting]>, defaults: &Arc<[Setting]>) -> bool {
+        Arc::ptr_eq(&self.source, source)
+            && Arc::ptr_eq(&self.settings, settings)
+            && Arc::ptr_eq(&self.defaults, defaults)
     }
 }
 
-/// Lines of one source, one after another but for blank ones and those that are left out.
+/// Such lines of one source, one after another but for blank ones.
 #[derive(Debug)]
 pub struct PlainLines {
     common: Common,
@@ -101,10 +103,8 @@ impl PlainLines {
         self.text.push_str(word);
         self.lines.push((self.text.len(), line));
     }
-}
 
-impl PlainLines {
-    /// The next one with its URL, or why it is none: for who makes no entry of it.
+    /// The next one with its URL, or why it is none: for those who need no entry.
     pub fn next_url(&mut self) -> Option<PlainLine<'_>> {
         let start = self.used.checked_sub(1).map_or(0, |before| self.lines[before].0);
         let (end, line) = *self.lines.get(self.used)?;
