@@ -119,7 +119,12 @@ fn as_a_user(dir: &Path, program: &str, n_threads: u32) -> Command {
         return command;
     }
     let ours = dir.join("greenfetch");
-    std::fs::copy(program, &ours).expect("a folder to write to");
+    // Not written by ourselves: a process that another test starts meanwhile would have it open for writing until it
+    // begins, and what is open for writing cannot be run.
+    let linked = std::fs::hard_link(program, &ours);
+    let is_there = linked.is_ok()
+        || Command::new("cp").arg(program).arg(&ours).status().is_ok_and(|copied| copied.success());
+    assert!(is_there, "{program} cannot be copied to {}", ours.display());
     std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755)).expect("a folder of our own");
     let (mut command, user) = (Command::new("setpriv"), a_user());
     command.args(["--reuid", &user, "--regid", &user, "--clear-groups", "prlimit", &nproc]).arg(ours);
