@@ -97,7 +97,7 @@ fn two_equal_runs_differ_in_nothing() {
     let origin = Origin::start().script("/ok", Script::ok("hello"));
     let paths: Vec<String> = (0..20).map(|n| format!("/ok?{}", n % 7)).collect();
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-    let (old, new) = (text(&results(&origin, &paths)), text(&results(&origin, &paths)));
+    let [old, new] = [(); 2].map(|()| text(&steadied(results(&origin, &paths))));
     let told = compared(&[], &old, &new);
     let expected = (Some(0), "", "20 URLs compared: no difference\n");
     assert_eq!((told.status, told.stdout.as_str(), told.stderr.as_str()), expected, "{}", told.story);
