@@ -43,33 +43,22 @@ pub(super) struct Lines {
     /// Inside the rest of a line that was cut.
     is_skipping: bool,
     has_ended: bool,
-    /// The last read brought all that there was room for.
-    was_filled: bool,
 }
 
 impl Lines {
     pub(super) fn new() -> Lines {
         let buffer = vec![0; FIRST];
-        Lines {
-            buffer,
-            start: 0,
-            end: 0,
-            searched: 0,
-            number: 0,
-            is_skipping: false,
-            has_ended: false,
-            was_filled: false,
-        }
+        Lines { buffer, start: 0, end: 0, searched: 0, number: 0, is_skipping: false, has_ended: false }
     }
 
     /// Reads once. False at the end of the text; a last line without an end is then complete.
     pub(super) fn fill(&mut self, reader: &mut dyn Read) -> io::Result<bool> {
-        self.buffer.copy_within(self.start..self.end, 0);
-        (self.start, self.end) = (0, self.end - self.start);
-        // The read before left no room, or nearly none: what comes is more.
-        if self.buffer.len() - self.end < FIRST / 2 || self.was_filled {
+        // The read before brought all that there was room for, or a line is long: what comes is more.
+        if self.end == self.buffer.len() || self.end - self.start > FIRST / 2 {
             self.buffer.resize(MOST, 0);
         }
+        self.buffer.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
         let space = &mut self.buffer[self.end..];
         let size = space.len().min(BLOCK);
         let count = loop {
@@ -79,7 +68,6 @@ impl Lines {
             }
         };
         self.end += count;
-        self.was_filled = count == size;
         self.has_ended = count == 0;
         Ok(!self.has_ended)
     }
