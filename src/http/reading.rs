@@ -10,6 +10,7 @@ use super::carrying::{self, End};
 use super::chunk::{self, Scanner};
 use super::connection::Received;
 use super::head::{self, Framing, Head};
+use super::save;
 use super::wire::Wire;
 use crate::outcome::{Class, Failure, Phase};
 
@@ -26,7 +27,7 @@ const DISCARDED_BYTES: usize = 1 << 20;
 const RECEIVED_BYTES: u64 = 16 << 10;
 
 /// A body of which more is left than this, a block of those that are written at once, can do without the worker.
-const CARRIED_BYTES: u64 = 256 << 10;
+const CARRIED_BYTES: u64 = save::BLOCK_BYTES as u64;
 
 /// What the next bytes are.
 pub(super) enum Reading {

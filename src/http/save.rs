@@ -23,7 +23,7 @@ use crate::runtime::{NoResult, Offload, Runtime, Slot, Socket, Wake, rename_with
 
 /// So many bytes are written at once, at least; a body that is shorter is one job. What one read brings at most, as each
 /// job wakes a thread and is waited for.
-const BLOCK_BYTES: usize = 256 << 10;
+pub(super) const BLOCK_BYTES: usize = 256 << 10;
 
 /// So much longer than its attempt may last a job is waited for that writes or removes: given up, it would leave its file
 /// behind where the process ends before it.
