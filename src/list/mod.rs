@@ -37,7 +37,7 @@ pub use check::check;
 pub use credits::Credits;
 pub use plain::{PlainLine, PlainLines};
 pub use setting::{Setting, Term, Written};
-pub use source::{List, Plan};
+pub use source::{List, Plan, Together};
 pub use variables::{LookUp, Variables};
 
 /// The page that `greenfetch help grammar` prints.

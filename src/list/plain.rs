@@ -10,11 +10,9 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::Entry;
 use super::audience::Found;
 use super::http_url::Urls;
 use super::setting::Setting;
-use crate::request::Location;
 
 /// What such lines have in common: the very same settings, not equal ones.
 #[derive(Debug, Clone, Default)]
@@ -61,7 +59,7 @@ pub struct PlainLines {
     text: String,
     /// Where each ends, and its number in the source.
     lines: Vec<(usize, u32)>,
-    /// How many were made into entries.
+    /// How many were taken out.
     used: usize,
     urls: Urls,
 }
@@ -104,7 +102,12 @@ impl PlainLines {
         self.lines.push((self.text.len(), line));
     }
 
-    /// The next one with its URL, or why it is none: for those who need no entry.
+    /// How many there are still.
+    pub fn left(&self) -> usize {
+        self.lines.len() - self.used
+    }
+
+    /// The next one.
     pub fn next_url(&mut self) -> Option<PlainLine<'_>> {
         let start = self.used.checked_sub(1).map_or(0, |before| self.lines[before].0);
         let (end, line) = *self.lines.get(self.used)?;
@@ -134,30 +137,3 @@ pub struct PlainLine<'a> {
     /// The URL, or why it is none.
     pub url: Result<Url, String>,
 }
-
-/// As entries, with their numbers in the whole input.
-impl Iterator for PlainLines {
-    type Item = (u64, Entry);
-
-    fn next(&mut self) -> Option<(u64, Entry)> {
-        let Common { settings, defaults, .. } = self.common.clone();
-        let PlainLine { urlnum, source, line, text, url } = self.next_url()?;
-        let entry = Entry {
-            location: Location { source: Arc::clone(source), line },
-            method: None,
-            text: text.to_owned(),
-            url,
-            settings,
-            defaults,
-            again: None,
-        };
-        Some((urlnum, entry))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.lines.len() - self.used;
-        (left, Some(left))
-    }
-}
-
-impl ExactSizeIterator for PlainLines {}

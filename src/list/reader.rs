@@ -54,7 +54,7 @@ pub(super) struct Reader<P, L, D> {
     /// What the entry before said besides its URL.
     settings: Arc<[Setting]>,
     /// Paid for, not delivered yet: plain lines, or entries.
-    plain: Option<Box<PlainLines>>,
+    plain: Option<PlainLines>,
     batch: Vec<L>,
     /// Credits taken and not spent yet.
     purse: usize,
@@ -161,9 +161,9 @@ where
         if self.plain.as_ref().is_some_and(|plain| !plain.have(&self.common)) {
             self.flush();
         }
-        let plain = self.plain.get_or_insert_with(|| Box::new(PlainLines::of(&self.common, self.urlnum)));
+        let plain = self.plain.get_or_insert_with(|| PlainLines::of(&self.common, self.urlnum));
         plain.push(line, &self.word);
-        let is_full = plain.len() == BATCH;
+        let is_full = plain.left() == BATCH;
         self.urlnum += 1;
         if is_full {
             self.flush();
@@ -181,7 +181,7 @@ where
         says_the_same
             && self.again.is_none()
             && self.batch.is_empty()
-            && self.plan.takes_plain_lines()
+            && self.plan.together().is_some()
             && PlainLines::are_like(found)
     }
 
@@ -210,12 +210,11 @@ where
     }
 
     fn flush(&mut self) {
-        match self.plain.take().map(|lines| self.plan.plain_lines(lines)) {
-            Some(Ok(listed)) => self.batch.push(listed),
-            Some(Err(lines)) => {
-                self.batch.extend(lines.filter_map(|(urlnum, entry)| self.plan.entry(urlnum, entry).ok()));
-            }
-            None => {}
+        // Only for those who take them together are there any.
+        if let Some(together) = self.plan.together()
+            && let Some(lines) = self.plain.take()
+        {
+            self.batch.push(together(&mut self.plan, lines));
         }
         if !self.batch.is_empty() {
             (self.deliver)(Delivery::Listed(std::mem::take(&mut self.batch)));

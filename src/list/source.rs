@@ -21,19 +21,14 @@ pub trait Plan<L> {
     /// It is left out.
     fn entry(&mut self, urlnum: u64, entry: Entry) -> Result<L, LeftOut>;
 
-    /// Whether lines that differ by their URL alone may be handed over unread.
-    fn takes_plain_lines(&self) -> bool {
-        false
-    }
-
-    /// These lines together; gives them back when they are to be entries.
-    ///
-    /// # Errors
-    /// The lines.
-    fn plain_lines(&mut self, lines: Box<PlainLines>) -> Result<L, Box<PlainLines>> {
-        Err(lines)
+    /// How lines that differ by their URL alone are taken together; `None` when they are to be entries.
+    fn together(&self) -> Option<Together<Self, L>> {
+        None
     }
 }
+
+/// Makes something of such lines.
+pub type Together<P, L> = fn(&mut P, PlainLines) -> L;
 
 impl<L, F: FnMut(u64, Entry) -> Result<L, LeftOut>> Plan<L> for F {
     fn entry(&mut self, urlnum: u64, entry: Entry) -> Result<L, LeftOut> {
@@ -99,9 +94,10 @@ mod tests {
     use std::path::{Path, PathBuf};
     use std::sync::mpsc::{self, Receiver};
 
-    use super::super::LeftOuts;
+    use super::super::{LeftOuts, PlainLine};
     use super::*;
     use crate::config::Operand;
+    use crate::request::Location;
 
     /// What is planned here: number, line, and the URL or why not.
     type Seen = (u64, u32, String);
@@ -322,19 +318,25 @@ mod tests {
     }
 
     /// Takes plain lines together.
-    struct Together;
+    struct Gatherer;
 
-    impl Plan<Vec<Seen>> for Together {
+    impl Plan<Vec<Seen>> for Gatherer {
         fn entry(&mut self, urlnum: u64, entry: Entry) -> Result<Vec<Seen>, LeftOut> {
             plan(urlnum, entry).map(|seen| vec![seen])
         }
 
-        fn takes_plain_lines(&self) -> bool {
-            true
-        }
-
-        fn plain_lines(&mut self, lines: Box<PlainLines>) -> Result<Vec<Seen>, Box<PlainLines>> {
-            Ok(lines.filter_map(|(urlnum, entry)| plan(urlnum, entry).ok()).collect())
+        fn together(&self) -> Option<Together<Gatherer, Vec<Seen>>> {
+            Some(|_, mut lines| {
+                let entry = |lines: &mut PlainLines| {
+                    let (settings, defaults) = (Arc::clone(lines.settings()), Arc::clone(lines.defaults()));
+                    let PlainLine { urlnum, source, line, text, url } = lines.next_url()?;
+                    let location = Location { source: Arc::clone(source), line };
+                    let text = text.to_owned();
+                    let entry = Entry { location, method: None, text, url, settings, defaults, again: None };
+                    plan(urlnum, entry).ok()
+                };
+                std::iter::from_fn(|| entry(&mut lines)).collect()
+            })
         }
     }
 
@@ -362,7 +364,7 @@ mod tests {
         credits.give(1_000_000);
         let input = Input::Stream { path: Some(path), name: "pipe".into() };
         let list = List::of(vec![input], &Reading::default(), Arc::default());
-        list.start(Together, credits, move |delivery| sender.send(delivery).unwrap_or_default())
+        list.start(Gatherer, credits, move |delivery| sender.send(delivery).unwrap_or_default())
             .unwrap()
             .join()
             .unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::terms::Terms;
 use super::{Listed, Planner};
-use crate::list::{Entry, LeftOut, PlainLines, Plan};
+use crate::list::{Entry, LeftOut, PlainLines, Plan, Together};
 
 /// What the list hands over at a time.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl From<Listed> for Portion {
 /// Entries that are not planned yet.
 #[derive(Debug)]
 pub struct Lot {
-    lines: Box<PlainLines>,
+    lines: PlainLines,
     terms: Arc<Terms>,
     planner: Planner,
 }
@@ -47,13 +47,15 @@ impl Plan<Portion> for Planner {
     }
 
     /// Where some are left out, their number is known only when they are read.
-    fn takes_plain_lines(&self) -> bool {
-        self.choice.is_of_all()
+    fn together(&self) -> Option<Together<Planner, Portion>> {
+        self.choice.is_of_all().then_some(Planner::lot)
     }
+}
 
-    fn plain_lines(&mut self, lines: Box<PlainLines>) -> Result<Portion, Box<PlainLines>> {
+impl Planner {
+    fn lot(&mut self, lines: PlainLines) -> Portion {
         let terms = self.terms(lines.defaults(), lines.settings());
-        Ok(Portion::Lot(Box::new(Lot { lines, terms, planner: self.clone() })))
+        Portion::Lot(Box::new(Lot { lines, terms, planner: self.clone() }))
     }
 }
 
@@ -65,7 +67,7 @@ impl Iterator for Lot {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.lines.size_hint()
+        (self.lines.left(), Some(self.lines.left()))
     }
 }
 
