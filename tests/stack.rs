@@ -69,8 +69,8 @@ fn way(name: &'static str, args: &[&str], url: String, failure: &'static str) ->
 }
 
 impl Way {
-    /// Takes it, and says how deep its deepest coroutine went. The list is left open: the stacks are still there.
-    fn depth_kib(&self) -> u64 {
+    /// Takes it, and says how deep its stacks went, the deepest first. The list is left open: they are still there.
+    fn depths_kib(&self) -> Vec<u64> {
         let chain = Greenfetch::new().with_summary().args(self.args.clone()).cacert(certificate("ca"));
         let mut running: Running = chain.operand("-").stdin_open().spawn();
         running.write_stdin(&format!("{}\n", self.url));
@@ -80,11 +80,12 @@ impl Way {
         } else {
             running.wait_for_stderr(self.failure);
         }
-        let used = stacks(&running.smaps());
+        let mut used = stacks(&running.smaps());
+        used.sort_unstable_by(|one, other| other.cmp(one));
         running.close_stdin();
         running.finish();
         assert!(used.len() >= LEAST_STACKS, "{}: only {} stacks of {STACK_KIB} KiB", self.name, used.len());
-        used.into_iter().max().unwrap_or_default()
+        used
     }
 }
 
@@ -118,7 +119,7 @@ fn every_way_through_a_fetch_takes_less_than_half_of_a_stack() {
         way("https, cut", &[], tls("/cut"), "closed (receive)"),
         way("https, not trusted", &[], expired.url("/ok"), "tls (tls)"),
     ];
-    let depths: Vec<(&str, u64)> = ways.iter().map(|way| (way.name, way.depth_kib())).collect();
+    let depths: Vec<(&str, u64)> = ways.iter().map(|way| (way.name, way.depths_kib()[0])).collect();
     println!("KiB of {STACK_KIB}: {depths:?}");
     for (name, kib) in depths {
         assert!(
@@ -127,6 +128,22 @@ fn every_way_through_a_fetch_takes_less_than_half_of_a_stack() {
         );
         assert!(kib > 8, "{name}: {kib} KiB is less than any fetch can do with: the stack was not found");
     }
+}
+
+#[test]
+fn a_handshake_deepens_one_stack_for_all() {
+    let (http, https) = (Origin::start(), TlsOrigin::start("localhost"));
+    let [http, https] = [http, https].map(|origin| origin.script("/ok", Script::ok("hello")));
+    let plain = way("http", &[], http.url("/ok"), "").depths_kib();
+    let tls = way("https", &[], https.url_as("https", "localhost", "/ok"), "").depths_kib();
+    println!("KiB of {STACK_KIB}: http {plain:?}, https {tls:?}");
+    assert_eq!(tls.len(), plain.len() + 1, "one stack more, on which handshakes take turns");
+    assert!(
+        tls[1] <= plain[0],
+        "a fetch over https kept {} KiB of its own stack, {} without TLS",
+        tls[1],
+        plain[0]
+    );
 }
 
 #[test]

@@ -15,7 +15,7 @@ struct Door {
 const DOORS: &[Door] = &[
     Door { words: &["clap::", "clap_"], places: &["cli/"], instead: "take a config::Config" },
     Door {
-        words: &["may::", "libc::", "unsafe"],
+        words: &["may::", "generator::", "libc::", "unsafe"],
         places: &["runtime/"],
         instead: "ask runtime for what you need; it alone touches the system",
     },

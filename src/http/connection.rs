@@ -15,7 +15,7 @@ use super::error::{self, Limit};
 use super::{certificate, tls};
 use crate::outcome::{Class, Failure, Phase};
 use crate::response::TlsFacts;
-use crate::runtime::{ConnectError, Slot, Socket, Wake, is_exhaustion};
+use crate::runtime::{ConnectError, Slot, Socket, Wake, deep, is_exhaustion};
 
 /// The next address begins so long after the one before (RFC 8305 §5).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -141,13 +141,13 @@ impl Connection {
         verifies: bool,
     ) -> Result<(), Failure> {
         let name = tls::server_name(host)?;
-        let rustls =
-            ClientConnection::new(config, name).map_err(|e| error::tls_failure(&e, &[], Phase::Tls))?;
+        let rustls = deep(|| ClientConnection::new(config, name))
+            .map_err(|e| error::tls_failure(&e, &[], Phase::Tls))?;
         // Small writes must not wait for each other's acknowledgement; a failure costs only speed.
         let _ = self.socket.set_nodelay();
         let session = self.tls.insert(Session::new(rustls));
         while session.rustls.is_handshaking() {
-            let step = session.handshake_step(&self.socket);
+            let step = deep(|| session.handshake_step(&self.socket));
             let wake = match step {
                 Ok(Step::Moved) => continue,
                 Ok(Step::WaitReadable) => self.socket.wait_readable(slot, deadline.at),

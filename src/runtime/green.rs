@@ -26,7 +26,7 @@ use super::{Shared, Slot, sys};
 /// Coroutine stack in machine words (may's unit), even so that may does not print its footprint: 256 KiB in release.
 /// https through ureq used 37.4 KiB there (2026-11, x86-64); memory follows the pages touched, not the size. Debug
 /// builds use larger frames.
-const STACK_WORDS: usize = if cfg!(debug_assertions) { 0x2_0000 } else { 0x8000 };
+pub(super) const STACK_WORDS: usize = if cfg!(debug_assertions) { 0x2_0000 } else { 0x8000 };
 
 /// The same in bytes.
 pub(super) const STACK_BYTES: usize = STACK_WORDS * size_of::<usize>();
@@ -146,20 +146,20 @@ fn set_up_may(jobs: u32) -> io::Result<()> {
         may::config().set_workers(1).set_stack_size(STACK_WORDS).set_pool_capacity(1).set_worker_pin(false);
         keep_quiet_about_stacks();
         // may starts its threads here and panics where the system gives none.
-        result = catching(|| unsafe { may::coroutine::Builder::new().spawn(|| {}) });
+        result = catching(|| unsafe { may::coroutine::Builder::new().spawn(|| {}) }).map(drop);
         // Only now: the pool allocates as many stacks as its capacity says when may starts.
         may::config().set_pool_capacity(usize::try_from(jobs).unwrap_or(usize::MAX).saturating_add(2));
     });
     result
 }
 
-/// Runs a spawn of may's and makes its panic an error.
-fn catching<T>(spawn: impl FnOnce() -> io::Result<T>) -> io::Result<()> {
+/// Runs what asks for a stack and makes its panic an error.
+pub(super) fn catching<T>(spawn: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     SPAWNING.store(true, Ordering::Relaxed);
     let caught = panic::catch_unwind(AssertUnwindSafe(spawn));
     SPAWNING.store(false, Ordering::Relaxed);
     match caught {
-        Ok(result) => result.map(drop),
+        Ok(result) => result,
         Err(_) => {
             Err(io::Error::new(io::ErrorKind::OutOfMemory, "no memory or thread for another coroutine"))
         }
@@ -218,7 +218,7 @@ fn give_turns(shared: &Shared, bell: &Watching) {
 /// Starts a coroutine from a thread: over a queue and an eventfd.
 fn spawn(task: impl FnOnce() + Send + 'static) -> io::Result<()> {
     // SAFETY: as for `spawn_local`.
-    catching(|| unsafe { may::coroutine::Builder::new().spawn(task) })
+    catching(|| unsafe { may::coroutine::Builder::new().spawn(task) }).map(drop)
 }
 
 /// Starts the coroutine that starts all others.
@@ -263,5 +263,5 @@ pub(super) fn spawn_local(shared: &Arc<Shared>, task: impl FnOnce() + Send + 'st
     });
     // The new one ran up to its first wait; now the one that started it goes on.
     hub.running.resume(before);
-    spawned
+    spawned.map(drop)
 }

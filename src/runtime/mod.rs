@@ -7,6 +7,7 @@ mod answer;
 mod census;
 pub mod children;
 mod clock;
+mod deep;
 mod green;
 mod hands;
 pub mod kin;
@@ -32,6 +33,7 @@ use std::time::{Duration, Instant};
 
 pub use answer::Answer;
 pub use clock::Clock;
+pub use deep::deep;
 pub use mailbox::{Mailbox, Sender};
 pub use names::addresses;
 pub use offload::{Job, NoResult, Offload};
