@@ -39,6 +39,10 @@ bench *CASE: release
 cost:
     bash .ci/check cost
 
+# Write down anew which functions a run enters, for layout/: wants valgrind; then build the release anew
+layout: release
+    GREENFETCH_WRITE_LAYOUT=1 cargo test --test greenfetch what_a_run_enters -- --ignored
+
 # Bytes of strangers at what reads them: `just fuzz head`, `just fuzz answers 5000`
 fuzz TARGET='all' N='1000000':
     cp Cargo.lock fuzz/

@@ -24,6 +24,9 @@ const OTHER_CALLS_PER_THOUSAND: u64 = 1300;
 /// At the peak, for each of 10 000 URLs that are parked, and then answered, at once: bytes.
 const BYTES_PARKED: u64 = 21_800;
 
+/// Tools are slow: nothing is to be late under them.
+const PATIENT: [&str; 6] = ["--connect-timeout", "0", "-m", "0", "--stall", "0"];
+
 /// A short run and a long one: their difference is free of what starting up takes.
 const SHORT: u64 = 500;
 const LONG: u64 = 2500;
@@ -39,7 +42,7 @@ fn origins() -> [(Origin, String); 2] {
 }
 
 /// `target/release/greenfetch`, beside the debug build that the tests run.
-fn release() -> PathBuf {
+pub(crate) fn release() -> PathBuf {
     let debug = PathBuf::from(env!("CARGO_BIN_EXE_greenfetch"));
     let target = debug.parent().and_then(|profile| profile.parent()).expect("target/PROFILE/greenfetch");
     let release = target.join("release/greenfetch");
@@ -48,7 +51,7 @@ fn release() -> PathBuf {
 }
 
 /// Runs the product under a tool over `urls` lines of one URL; gives the tool's standard error or its file.
-fn under(tool: &[&str], url: &str, urls: u64) -> String {
+pub(crate) fn under(tool: &[&str], args: &[&str], url: &str, urls: u64) -> String {
     let dir = tempfile::tempdir().expect("a folder");
     let list = dir.path().join("list");
     let lines = format!("{url}\n").repeat(usize::try_from(urls).expect("a count"));
@@ -57,7 +60,8 @@ fn under(tool: &[&str], url: &str, urls: u64) -> String {
     let run = Command::new(tool[0])
         .args(tool[1..].iter().map(|arg| arg.replace("SAID", &said.to_string_lossy())))
         .arg(release())
-        .args(["-q", "-j", "10", "--connect-timeout", "0", "-m", "0", "--stall", "0"])
+        .args(["-q", "-j", "10"])
+        .args(args)
         .arg(&list)
         .env("SSL_CERT_FILE", certificate("ca"))
         .output()
@@ -75,7 +79,7 @@ fn under(tool: &[&str], url: &str, urls: u64) -> String {
 fn instructions(url: &str) -> u64 {
     let tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=SAID"];
     let total = |urls| {
-        let said = under(&tool, url, urls);
+        let said = under(&tool, &PATIENT, url, urls);
         let line = said
             .lines()
             .find_map(|line| line.strip_prefix("totals: ").or_else(|| line.strip_prefix("summary: ")));
@@ -85,7 +89,7 @@ fn instructions(url: &str) -> u64 {
 }
 
 /// What was reached and what is allowed; panics when it is too much.
-fn within(what: &str, reached: u64, bound: u64) -> String {
+pub(crate) fn within(what: &str, reached: u64, bound: u64) -> String {
     assert!(reached <= bound, "{what}: {reached}, and the bound is {bound}");
     format!("{what}: {reached}, bound {bound}")
 }
@@ -112,7 +116,8 @@ fn calls(table: &str, wanted: impl Fn(&str) -> bool) -> u64 {
 #[ignore = "wants strace and a release build: bash .ci/check cost"]
 fn a_keep_alive_request_is_one_send_and_one_recv() {
     for url in origins().iter().map(|(_, url)| url) {
-        let tables = [SHORT, LONG].map(|urls| under(&["strace", "-f", "-c", "-o", "SAID"], url, urls));
+        let tables =
+            [SHORT, LONG].map(|urls| under(&["strace", "-f", "-c", "-o", "SAID"], &PATIENT, url, urls));
         let more =
             |wanted: fn(&str) -> bool| calls(&tables[1], wanted).saturating_sub(calls(&tables[0], wanted));
         let n = LONG - SHORT;

@@ -21,6 +21,7 @@ mod framing;
 mod head;
 mod injection;
 mod json;
+mod layout;
 mod limits;
 mod lines;
 mod list;
