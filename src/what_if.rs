@@ -219,9 +219,9 @@ impl Stage<'_> {
 /// The first number of jobs that it hardly pays to double; `None` when all of them pay. In order of jobs.
 fn knee(forecasts: &[Forecast]) -> Option<u32> {
     let pays = |pair: &[Forecast]| {
-        let doublings = (f64::from(pair[1].jobs) / f64::from(pair[0].jobs)).log2();
+        let doublings = libm::log2(f64::from(pair[1].jobs) / f64::from(pair[0].jobs));
         let left = pair[1].wall.as_secs_f64() / pair[0].wall.as_secs_f64().max(1e-9);
-        1.0 - left.powf(1.0 / doublings) >= WORTH_IT
+        1.0 - libm::pow(left, 1.0 / doublings) >= WORTH_IT
     };
     forecasts.windows(2).find(|pair| !pays(pair)).map(|pair| pair[0].jobs)
 }

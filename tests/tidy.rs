@@ -78,6 +78,11 @@ const DOORS: &[Door] = &[
         places: &["http/pool.rs", "http/plain.rs", "schedule/hosts.rs"],
         instead: "use a map of std, but for what is looked up for every request",
     },
+    Door {
+        words: &["libm::"],
+        places: &["stats/", "report/timeline/", "what_if.rs"],
+        instead: "leave figures to those who count",
+    },
     Door { words: &["signal_hook::"], places: &["signal.rs"], instead: "signals arrive as messages" },
     Door {
         words: &["Instant::now"],

@@ -119,7 +119,7 @@ fn alone(pair: &Twice) -> Option<Turn> {
 
 /// The logarithm of a softened time.
 fn log(seconds: f64) -> f64 {
-    (seconds + SOFTENER).ln()
+    libm::log(seconds + SOFTENER)
 }
 
 /// What all pairs have in common.
@@ -144,7 +144,7 @@ impl Common {
         let faster = pairs.iter().filter(|pair| pair.new < pair.old).count();
         let surplus = slower.abs_diff(faster).saturating_sub(1) as f64;
         let is_seen = surplus > ONE_IN_A_HUNDRED * ((slower + faster) as f64).sqrt();
-        let is_enough = self.log.abs() >= LEAST_SHIFT.ln();
+        let is_enough = self.log.abs() >= libm::log(LEAST_SHIFT);
         let mut ratios: Vec<f64> = pairs.iter().map(|pair| pair.new / pair.old).collect();
         (is_seen && is_enough).then(|| Shift {
             factor: median(&mut ratios),
@@ -179,7 +179,7 @@ impl Others {
 
     /// A pair is expected where the common ratio or the common difference takes it, whichever excuses it more.
     fn judge(&self, pair: &Twice, common: &Common) -> Option<Turn> {
-        let by_ratio = (pair.old + SOFTENER) * common.log.exp() - SOFTENER;
+        let by_ratio = (pair.old + SOFTENER) * libm::exp(common.log) - SOFTENER;
         let by_difference = pair.old + common.seconds;
         let (most, least) = (by_ratio.max(by_difference), by_ratio.min(by_difference).max(0.0));
         if self.exceeds(pair.new, most, self.log_gain) {
@@ -229,22 +229,22 @@ mod tests {
 
         /// Normal, by Box and Muller.
         fn normal(&mut self) -> f64 {
-            (-2.0 * self.roll().ln()).sqrt() * (std::f64::consts::TAU * self.roll()).cos()
+            (-2.0 * libm::log(self.roll())).sqrt() * (std::f64::consts::TAU * self.roll()).cos()
         }
     }
 
     /// What a time that should take so long takes: steady, straying by a tenth, or with a tail of hiccups.
     const NOISES: [fn(&mut Dice, f64) -> f64; 3] = [
         |dice, seconds| seconds + 0.001 + 0.002 * dice.roll(),
-        |dice, seconds| seconds * (0.1 * dice.normal()).exp() + 0.003 * dice.roll(),
-        |dice, seconds| seconds - 0.003 * dice.roll().ln(),
+        |dice, seconds| seconds * libm::exp(0.1 * dice.normal()) + 0.003 * dice.roll(),
+        |dice, seconds| seconds - 0.003 * libm::log(dice.roll()),
     ];
 
     /// So many pairs of the same between a millisecond and a second.
     fn equal(dice: &mut Dice, n: usize, noise: fn(&mut Dice, f64) -> f64) -> Vec<Twice> {
         (0..n)
             .map(|_| {
-                let seconds = 10_f64.powf(-3.0 + 3.0 * dice.roll());
+                let seconds = libm::pow(10.0, -3.0 + 3.0 * dice.roll());
                 Twice { old: noise(dice, seconds), new: noise(dice, seconds) }
             })
             .collect()
@@ -318,3 +318,4 @@ mod tests {
         assert_eq!(drift(&[]), Drift { shift: None, turns: vec![] });
     }
 }
+

@@ -40,14 +40,14 @@ impl Scale {
             end if end >= 1e-3 => (1e3, "ms"),
             _ => (1e6, "µs"),
         };
-        let digits = (-(self.step * factor).log10()).ceil().max(0.0) as usize;
+        let digits = (-libm::log10(self.step * factor)).ceil().max(0.0) as usize;
         format!("{:.digits$} {unit}", tick * factor)
     }
 }
 
 /// The least of 1, 2, 5, 10 … that is not below (Heckbert, "Nice numbers for graph labels", 1990).
 fn nice(least: f64) -> f64 {
-    let power = 10_f64.powf(least.log10().floor());
+    let power = libm::pow(10.0, libm::log10(least).floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
     steps.into_iter().find(|step| *step >= least * (1.0 - 1e-9)).unwrap_or(10.0 * power)
 }

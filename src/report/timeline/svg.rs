@@ -187,7 +187,7 @@ impl Drawing {
         );
         for (index, &count) in cells.iter().enumerate().filter(|(_, count)| **count > 0) {
             let (x, y) = (LEFT + (index % columns) as f64 * cell.0, top + (index / columns) as f64 * cell.1);
-            let opacity = 0.25 + 0.75 * f64::from(count).ln_1p() / f64::from(most).ln_1p();
+            let opacity = 0.25 + 0.75 * libm::log1p(f64::from(count)) / libm::log1p(f64::from(most));
             let (width, height) = cell;
             self.push(format_args!(
                 "<rect class=\"d\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" \
