@@ -145,6 +145,9 @@ fn set_up_may(jobs: u32) -> io::Result<()> {
         // Two processes pinned to one core took twice as long (2026-11), so nobody is pinned.
         may::config().set_workers(1).set_stack_size(STACK_WORDS).set_pool_capacity(1).set_worker_pin(false);
         keep_quiet_about_stacks();
+        // One thread does nearly all that allocates. An arena for each helper would be made at every start, which takes
+        // 30 µs each (2026-11).
+        sys::limit_arenas(1);
         // may starts its threads here and panics where the system gives none.
         result = catching(|| unsafe { may::coroutine::Builder::new().spawn(|| {}) }).map(drop);
         // Only now: the pool allocates as many stacks as its capacity says when may starts.
