@@ -129,7 +129,7 @@ pub struct ParkedTable {
     pub asleep: u64,
     /// How long until the first of these wakes; `None` when there is none.
     pub next_try: Option<Duration>,
-    /// That the worker stands still; `None` when it does not.
+    /// That a worker stands still; `None` when none does.
     pub stall: Option<Stall>,
 }
 
@@ -162,6 +162,8 @@ pub struct Stall {
     pub lasted: Duration,
     /// Whose turn it was, and in which phase; `None` when it was no URL's.
     pub at: Option<(Arc<Subject>, crate::outcome::Phase)>,
+    /// Whose worker it is, by its number; `None` for our own.
+    pub process: Option<u32>,
 }
 
 /// Why the worker switched to nobody.
@@ -242,7 +244,7 @@ pub struct Summary {
     pub wall: Duration,
     /// What the process had of processors in that time, threads of its own included.
     pub cpu: Duration,
-    /// The worst standstill of the worker; `None` when there was none, or no worker.
+    /// The worst standstill of a worker, that of each process among them; `None` when there was none, or no worker.
     pub stall: Option<Box<Stall>>,
     /// What the process came to; `None` unless somebody measures it.
     pub measures: Option<Measures>,

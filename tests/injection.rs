@@ -7,35 +7,21 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::rc::Rc;
 use std::sync::LazyLock;
 
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::modes::settled;
 use crate::support::Greenfetch;
 use crate::support::listeners::refused_addr;
 use crate::support::origin::{Origin, TlsOrigin};
+use crate::support::preload::Preload;
 use crate::support::script::{Script, Steps as _};
 use crate::support::wire::certificate;
 
-/// A folder with `faulty_calls.so`, made once. By `cc`, which rustc links by too: where it is missing this is said, and
-/// the tests fail.
-static FAULTY: LazyLock<TempDir> = LazyLock::new(|| {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/faulty_calls.c");
-    let mut compiler = Command::new("cc");
-    compiler.args(["-Wall", "-O1", "-shared", "-fPIC", "-o"]).arg(library(&dir)).arg(source).arg("-ldl");
-    let made = compiler.status().expect("a C compiler called cc (Debian: gcc and libc6-dev)");
-    assert!(made.success(), "{compiler:?} has failed");
-    dir
-});
-
-fn library(dir: &TempDir) -> PathBuf {
-    dir.path().join("faulty_calls.so")
-}
+/// Made once.
+static FAULTY: LazyLock<Preload> = LazyLock::new(|| Preload::make("faulty_calls"));
 
 /// So many calls are spoilt at least in a run over the corpus, or nothing is proven.
 const MANY: u32 = 100;
@@ -127,7 +113,7 @@ fn chain(urls: &[String], faults: Option<(&Path, &str)>) -> Greenfetch {
     match faults {
         None => chain,
         Some((file, seed)) => {
-            chain.env("LD_PRELOAD", library(&FAULTY)).env("FAULTS_FILE", file).env("FAULTS_SEED", seed)
+            chain.env("LD_PRELOAD", FAULTY.path()).env("FAULTS_FILE", file).env("FAULTS_SEED", seed)
         }
     }
 }
@@ -239,7 +225,7 @@ fn faulty_calls_change_no_line_of_standard_input() {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     for seed in SEEDS {
         Greenfetch::new()
-            .env("LD_PRELOAD", library(&FAULTY))
+            .env("LD_PRELOAD", FAULTY.path())
             .env("FAULTS_FILE", file.path())
             .env("FAULTS_SEED", seed)
             .stdin(&list)

@@ -13,6 +13,7 @@ use crate::support::Greenfetch;
 use crate::support::expectation::parse_records;
 use crate::support::listeners::refused_addr;
 use crate::support::origin::{Origin, TlsOrigin};
+use crate::support::preload::Preload;
 use crate::support::running::Running;
 use crate::support::script::{Gate, Script, Steps as _};
 use crate::support::sys;
@@ -236,6 +237,43 @@ fn a_process_that_stands_still_holds_no_run_that_is_to_end() {
     assert_eq!(finished.signal, Some(libc::SIGINT), "{}", finished.story);
     assert_eq!(parse_records(&finished.stdout).len(), 4, "{}", finished.story);
     assert!(!processes.into_iter().any(is_there));
+}
+
+/// While it is blocked it says so by no word of its worker; who asks is told by the run, with the URL as the list has it.
+#[test]
+fn a_worker_that_stands_still_in_a_process_is_told_while_it_does_and_in_the_summary() {
+    let (gate, library) = (Gate::new(), Preload::make("blocking_call"));
+    let answer = "HTTP/1.1 200 OK\r\nX-Block: yes\r\nContent-Length: 2\r\n\r\nok";
+    let script = Script::nothing().wait_for(&gate).then(answer).then_fin();
+    let origin = Origin::start().script("/blocks", script).script("/ok", Script::ok("hello"));
+    let chain = Greenfetch::new().env("LD_PRELOAD", library.path()).with_summary();
+    let chain = chain.args(["--processes", "2", "-m", "0"]);
+    let running = chain.list([origin.url("/ok"), origin.url("/blocks")]).spawn();
+    origin.wait_for_requests("/blocks", 1);
+    let fifo = running.dir().join("blocked");
+    sys::make_fifo(&fifo);
+    gate.open();
+    let at = format!(" by a call of the system, at {} (", origin.url("/blocks"));
+    for time in 1.. {
+        running.signal(libc::SIGUSR1);
+        running.wait_for_stderr_times(" unfinished: ", time);
+        if running.has_said(&at) {
+            break;
+        }
+    }
+    let processes = running.children();
+    // Who waits to read goes on.
+    drop(fs::OpenOptions::new().write(true).open(&fifo).expect("a reader is there"));
+    let finished = running.finish();
+    assert_eq!(finished.status, Some(0), "{}", finished.story);
+    let named = |before: &str, after: &str| {
+        let of = |process: &u32| finished.stderr.contains(&format!("{before}{process}{after}"));
+        processes.iter().filter(|process| of(process)).count()
+    };
+    assert_eq!(named("nobody goes on in process ", ": its worker is blocked for "), 1, "{}", finished.story);
+    assert_eq!(named("\nthe worker of process ", " was blocked for "), 1, "{}", finished.story);
+    let summary = finished.stderr.split("2 passed; ").nth(1).expect("a summary");
+    assert!(summary.contains(&at), "{}", finished.story);
 }
 
 #[test]

@@ -196,7 +196,8 @@ It blocks, as std::thread::sleep does: 0 of 5 fetches end before it does, the lo
 A run would say so: its watcher saw the worker blocked for 0.48 s.
 ";
         let lasted = Duration::from_millis(480);
-        let shown = shown(&rounds, Some(&Stall { cause: StallCause::Blocked, lasted, at: None }));
+        let shown =
+            shown(&rounds, Some(&Stall { cause: StallCause::Blocked, lasted, at: None, process: None }));
         assert_eq!((&*shown.text, shown.complaint, shown.status), (expected, None, ExitStatus::Pass));
     }
 

@@ -12,14 +12,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::balance::Standing;
+use super::standstill::StallWire;
 use super::wire::{self, Blueprint, Garbled, Job, Order, Report};
 use crate::check::Check;
 use crate::event::Trace;
 use crate::http::{Tracer, unfinished_file};
 use crate::outcome::{Attempt, Class, Failure, Phase};
-use crate::request::Request;
+use crate::request::{Request, Subject};
 use crate::runtime::children::Leash;
-use crate::runtime::{Clock, Slot, Socket};
+use crate::runtime::{Clock, Runtime, Slot, Socket};
 
 /// Sets of checks that a process remembers.
 const CHECKS_REMEMBERED: u32 = 256;
@@ -44,6 +45,8 @@ pub(super) struct Link {
     folder: Option<PathBuf>,
     /// Where the task waits that writes.
     writer: Arc<Slot>,
+    /// What it says of its worker is noted there.
+    runtime: Runtime,
     state: Mutex<State>,
 }
 
@@ -132,6 +135,7 @@ impl Link {
         capacity: u32,
         folder: Option<PathBuf>,
         writer: Arc<Slot>,
+        runtime: Runtime,
     ) -> Link {
         Link {
             process,
@@ -143,6 +147,7 @@ impl Link {
             answered: AtomicU64::new(0),
             is_told_to_stop: AtomicBool::new(false),
             writer,
+            runtime,
             state: Mutex::default(),
         }
     }
@@ -244,7 +249,7 @@ impl Link {
                 continue;
             }
             // That it does not listen any more is heard by who reads, and said there.
-            let _ = send_all(socket, &words, &self.writer);
+            let _ = send_all(socket, &words, &self.writer, |bytes| socket.send(bytes));
             words.clear();
         }
     }
@@ -277,6 +282,7 @@ impl Link {
     pub(super) fn end(&self) {
         self.state().is_gone = true;
         self.writer.wake();
+        self.runtime.note_stall_of(self.process, None);
     }
 
     /// Takes all that came whole.
@@ -303,6 +309,7 @@ impl Link {
             }
             Report::Trace(id, trace) => self.trace(id, trace.read()?),
             Report::Phases(phases) => self.relay(&phases)?,
+            Report::Stall(stall) => self.note(stall)?,
             Report::Ready(_) | Report::Refused(_) => return Err(Garbled),
         }
         Ok(())
@@ -313,6 +320,19 @@ impl Link {
         if let Some(tracer) = tracer {
             tracer(trace);
         }
+    }
+
+    fn note(&self, stall: Option<StallWire>) -> Result<(), Garbled> {
+        let stall = stall.map(|stall| stall.read(|urlnum| self.entry(urlnum))).transpose()?;
+        self.runtime.note_stall_of(self.process, stall);
+        Ok(())
+    }
+
+    /// That of this number, where it has one in hand.
+    fn entry(&self, urlnum: u64) -> Option<Arc<Subject>> {
+        let (state, now) = (self.state(), Instant::now());
+        let mut entries = state.asked.values().filter_map(|asked| Some(asked.slot.parked(now)?.subject));
+        entries.find(|subject| subject.urlnum == urlnum)
     }
 
     fn relay(&self, phases: &[(u64, u8, u64)]) -> Result<(), Garbled> {
@@ -326,13 +346,18 @@ impl Link {
     }
 }
 
-/// Sends it all, however often that has to wait.
+/// Sends it all by `send`, however often that has to wait.
 ///
 /// # Errors
 /// What the connection died of.
-pub(super) fn send_all(socket: &Socket, mut bytes: &[u8], slot: &Slot) -> io::Result<()> {
+pub(super) fn send_all(
+    socket: &Socket,
+    mut bytes: &[u8],
+    slot: &Slot,
+    send: impl Fn(&[u8]) -> io::Result<usize>,
+) -> io::Result<()> {
     while !bytes.is_empty() {
-        match socket.send(bytes) {
+        match send(bytes) {
             Ok(count) => bytes = &bytes[count..],
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 socket.wait_writable(slot, None);

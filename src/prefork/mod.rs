@@ -12,6 +12,7 @@ mod link;
 mod nursery;
 mod remote;
 mod serve;
+mod standstill;
 mod wire;
 
 use std::sync::Arc;
@@ -52,7 +53,7 @@ pub fn start(
         .map_err(|error| format!("cannot start a thread: {error} (ulimit -u, ulimit -v)"))?;
     let processes = Processes { crew: Arc::clone(&crew), nursery: Some(nursery) };
     started.recv().unwrap_or_else(|_| Err("no process could be started".to_owned()))?;
-    Ok((Arc::new(Remote::new(crew, runtime.clone())), processes))
+    Ok((Arc::new(Remote::new(crew)), processes))
 }
 
 impl Drop for Processes {

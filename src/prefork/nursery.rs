@@ -179,7 +179,8 @@ impl Nursery {
         socket.set_read_timeout(None).and_then(|()| socket.set_nonblocking(true)).map_err(cannot_start)?;
         let process = self.places[seat].child.as_ref().map_or(0, Child::id);
         let writer = Arc::clone(&self.crew.seats[seat].writer);
-        let link = Arc::new(Link::new(process, leash, capacity, self.folder.clone(), writer));
+        let (folder, runtime) = (self.folder.clone(), self.crew.runtime.clone());
+        let link = Arc::new(Link::new(process, leash, capacity, folder, writer, runtime));
         self.places[seat].link = Some(Arc::clone(&link));
         self.crew.sit(seat, link, socket);
         Ok(())

@@ -41,6 +41,7 @@ pub(super) struct Crew {
     is_closing: AtomicBool,
     /// What processes that are gone had of processors.
     pub(super) spent: Mutex<Duration>,
+    pub(super) runtime: Runtime,
 }
 
 /// The place of one process at a time.
@@ -89,6 +90,7 @@ impl Crew {
             nursery,
             is_closing: AtomicBool::new(false),
             spent: Mutex::default(),
+            runtime: runtime.clone(),
         };
         (Arc::new(crew), words)
     }
@@ -184,7 +186,6 @@ impl Crew {
 /// A fetch by other processes.
 pub(super) struct Remote {
     crew: Arc<Crew>,
-    runtime: Runtime,
 }
 
 impl Fetch for Remote {
@@ -204,8 +205,8 @@ impl Fetch for Remote {
 }
 
 impl Remote {
-    pub(super) fn new(crew: Arc<Crew>, runtime: Runtime) -> Remote {
-        Remote { crew, runtime }
+    pub(super) fn new(crew: Arc<Crew>) -> Remote {
+        Remote { crew }
     }
 
     /// Asks a process for the attempt, as soon as there is one.
@@ -242,9 +243,9 @@ impl Remote {
         let Some(socket) = held(&self.crew.seats[seat].unserved).take() else { return };
         let started = socket.try_clone().and_then(|other| {
             let (crew, reading) = (Arc::clone(&self.crew), Arc::clone(link));
-            self.runtime.spawn(move || crew.read(seat, &reading, other))?;
+            self.crew.runtime.spawn(move || crew.read(seat, &reading, other))?;
             let (crew, writing) = (Arc::clone(&self.crew), Arc::clone(link));
-            self.runtime.spawn(move || crew.write(seat, writing, socket))
+            self.crew.runtime.spawn(move || crew.write(seat, writing, socket))
         });
         if started.is_err() {
             // Nobody can listen to it, so it is of no use.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::CHILD_VARIABLE;
 use super::link::send_all;
+use super::standstill::{self, Mouth};
 use super::wire::{self, Garbled, Order, Report, TraceWire};
 use crate::check::Check;
 use crate::config::Config;
@@ -100,6 +101,7 @@ struct Errand {
 struct Desk {
     runtime: Runtime,
     sender: Sender<Message>,
+    mouth: Arc<Mouth>,
     /// Sets of checks by their number.
     checks: HashMap<u32, Arc<[Check]>>,
 }
@@ -114,13 +116,15 @@ impl Desk {
         let runtime = Runtime::start(concurrency.mode, capacity).map_err(cannot)?;
         let client = Arc::new(Client::new(config, &runtime)?.sharing_folder(std::process::id()));
         let (sender, mailbox) = runtime.mailbox();
-        let desk = Desk { runtime: runtime.clone(), sender: sender.clone(), checks: HashMap::new() };
+        let mouth = Mouth::new(parent.try_clone().map_err(cannot)?);
+        runtime.watch_worker_and_tell(standstill::teller(Arc::clone(&mouth))).map_err(cannot)?;
         let socket = parent.try_clone().map_err(cannot)?;
         let shift = Shift {
             writer: runtime.lasting_slot(),
             runtime: runtime.clone(),
+            mouth: Arc::clone(&mouth),
             client,
-            sender,
+            sender: sender.clone(),
             clock: Clock::read(),
             capacity: usize::try_from(capacity).unwrap_or(usize::MAX),
             queue: VecDeque::new(),
@@ -134,11 +138,12 @@ impl Desk {
             let _ = Socket::adopt(socket.into()).map(|socket| shift.work(&mailbox, &socket));
         };
         runtime.start_root(root).map_err(cannot)?;
-        Ok((desk, capacity))
+        Ok((Desk { runtime, sender, mouth, checks: HashMap::new() }, capacity))
     }
 
     /// Reads to the end, which is that of the parent.
     fn serve(mut self, stream: &mut BufReader<kin::Ear<'_>>) -> io::Result<()> {
+        self.mouth.open();
         let (mut message, mut errands) = (Vec::new(), Vec::new());
         while wire::read(stream, &mut message)? {
             match wire::parse(&message).map_err(garbled)? {
@@ -177,6 +182,7 @@ struct Shift {
     free_slots: Vec<Arc<Slot>>,
     /// What is to be said.
     words: Vec<u8>,
+    mouth: Arc<Mouth>,
     writer: Arc<Slot>,
     looked_at: Instant,
 }
@@ -197,7 +203,7 @@ impl Shift {
             self.start_what_may(mailbox);
             self.look_at_phases(Instant::now());
             let words = std::mem::take(&mut self.words);
-            if send_all(socket, &words, &self.writer).is_err() {
+            if send_all(socket, &words, &self.writer, |bytes| self.mouth.send(socket, bytes)).is_err() {
                 return;
             }
             // The memory is used again.

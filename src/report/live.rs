@@ -124,8 +124,7 @@ fn slots(table: &ParkedTable, jobs: u32) -> String {
 
 fn standstill(table: &ParkedTable) -> Option<String> {
     let mut page = Page::new(false);
-    page.push("nobody goes on: the worker is ");
-    stall::say(table.stall.as_ref()?, &mut page);
+    stall::is(table.stall.as_ref()?, &mut page);
     Some(String::from_utf8_lossy(page.bytes()).trim_end().to_owned())
 }
 
@@ -240,7 +239,7 @@ mod tests {
 
     fn stall(url: &str) -> Option<Stall> {
         let at = Some((row(1, 1, url).subject, Phase::Check));
-        Some(Stall { cause: StallCause::Busy, lasted: Duration::from_millis(90), at })
+        Some(Stall { cause: StallCause::Busy, lasted: Duration::from_millis(90), at, process: None })
     }
 
     #[test]

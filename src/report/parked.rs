@@ -31,8 +31,7 @@ impl Teller for Parked {
         if let Event::Parked(table) = event {
             by_phase(table, page);
             if let Some(stall) = &table.stall {
-                page.push("nobody goes on: the worker is ");
-                stall::say(stall, page);
+                stall::is(stall, page);
             }
             by_host(&table.rows, page);
             self.longest(&table.rows, page);
@@ -160,7 +159,12 @@ by host: b 2, a\\x1b 1
             queued: 40,
             asleep: 2,
             next_try: Some(Duration::from_millis(1_200)),
-            stall: Some(Stall { cause: StallCause::Blocked, lasted: Duration::from_millis(1_400), at }),
+            stall: Some(Stall {
+                cause: StallCause::Blocked,
+                lasted: Duration::from_millis(1_400),
+                at,
+                process: None,
+            }),
         };
         let golden = "\
 greenfetch: 43 URLs unfinished: queue 40, check 1, backoff 2; the next try in 1.20 s

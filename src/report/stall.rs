@@ -10,8 +10,26 @@ use crate::sanitize::{escape, shorten};
 /// So much of a URL is shown.
 const URL_CHARS: usize = 60;
 
-/// `blocked for 0.48 s by a call of the system, at URL (write)`: what the worker was, or is.
-pub(super) fn say(stall: &Stall, page: &mut Page) {
+/// `the worker was blocked for 0.48 s by a call of the system, at URL (write)`.
+pub(super) fn was(stall: &Stall, page: &mut Page) {
+    match stall.process {
+        Some(process) => page.say(format_args!("the worker of process {process} was ")),
+        None => page.push("the worker was "),
+    }
+    say(stall, page);
+}
+
+/// `nobody goes on: the worker is blocked …`; where there are more processes, the others go on.
+pub(super) fn is(stall: &Stall, page: &mut Page) {
+    match stall.process {
+        Some(process) => page.say(format_args!("nobody goes on in process {process}: its worker is ")),
+        None => page.push("nobody goes on: the worker is "),
+    }
+    say(stall, page);
+}
+
+/// What it was, or is, and whose turn.
+fn say(stall: &Stall, page: &mut Page) {
     let lasted = seconds(stall.lasted);
     match stall.cause {
         StallCause::Busy => page.say(format_args!("busy for {lasted} without a turn for others")),
@@ -41,15 +59,38 @@ mod tests {
     use crate::outcome::Phase;
     use crate::record::samples::subject;
 
-    fn said(cause: StallCause, url: Option<&str>) -> String {
+    fn stall(cause: StallCause, url: Option<&str>) -> Stall {
         let at = url.map(|url| {
             let mut subject = subject(1);
             Arc::make_mut(&mut subject).listed = url.to_owned();
             (subject, Phase::Check)
         });
+        Stall { cause, lasted: Duration::from_millis(480), at, process: None }
+    }
+
+    fn told(tell: fn(&Stall, &mut Page), stall: &Stall) -> String {
         let mut page = Page::new(false);
-        say(&Stall { cause, lasted: Duration::from_millis(480), at }, &mut page);
+        tell(stall, &mut page);
         String::from_utf8(page.bytes().to_vec()).unwrap()
+    }
+
+    fn said(cause: StallCause, url: Option<&str>) -> String {
+        told(say, &stall(cause, url))
+    }
+
+    #[test]
+    fn a_process_is_named_and_the_others_go_on() {
+        let own = stall(StallCause::Blocked, None);
+        let other = Stall { process: Some(4711), ..own.clone() };
+        let words = "blocked for 0.48 s by a call of the system, between URLs\n";
+        for (tell, stall, before) in [
+            (was as fn(&Stall, &mut Page), &own, "the worker was "),
+            (was, &other, "the worker of process 4711 was "),
+            (is, &own, "nobody goes on: the worker is "),
+            (is, &other, "nobody goes on in process 4711: its worker is "),
+        ] {
+            assert_eq!(told(tell, stall), format!("{before}{words}"));
+        }
     }
 
     #[test]

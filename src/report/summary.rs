@@ -102,8 +102,7 @@ impl Summary {
         write_counts(counts, times.bytes, page);
         self.write_times_of_several(counts, &mut times, page);
         if let Some(stall) = &counts.stall {
-            page.push("the worker was ");
-            stall::say(stall, page);
+            stall::was(stall, page);
         }
     }
 
@@ -264,7 +263,8 @@ held back by --per-host 10 for 0.40 s
     #[test]
     fn a_worker_that_stood_still_is_told_of_one_url_too() {
         let lasted = Duration::from_millis(480);
-        let stall = Stall { cause: StallCause::Blocked, lasted, at: Some((subject(1), Phase::Check)) };
+        let stall =
+            Stall { cause: StallCause::Blocked, lasted, at: Some((subject(1), Phase::Check)), process: None };
         let text = summary([took(1, 600, 7)], Counts { stall: Some(Box::new(stall)), ..counts(1, 600) });
         let expected = "\
 1 passed; 7 bytes in 0.60 s

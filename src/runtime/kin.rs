@@ -87,6 +87,26 @@ impl Read for Ear<'_> {
     }
 }
 
+/// Says something whole, or where there is no room for a first byte nothing at all: for a thread that may wait a moment.
+/// Says whether it did.
+///
+/// # Errors
+/// What the connection died of.
+pub fn try_say(socket: &UnixStream, message: &[u8]) -> io::Result<bool> {
+    let mut rest = message;
+    while !rest.is_empty() {
+        match sys::send(socket, rest) {
+            Ok(count) => rest = &rest[count..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            Err(_) if rest.len() == message.len() => return Ok(false),
+            // A Unix stream takes so few bytes whole; where it does not, the rest belongs to what it has.
+            Err(_) => _ = sys::poll(&[(socket.as_fd(), sys::Interest::Write)], None)?,
+        }
+    }
+    Ok(true)
+}
+
 /// What another process of ours has had of processors so far; zero when it is no more.
 pub fn cpu_time(process: u32) -> Duration {
     i32::try_from(process).map_or(Duration::ZERO, sys::process_cpu_time)

@@ -228,10 +228,26 @@ impl Runtime {
     /// # Errors
     /// What the system said when there is no thread for it.
     pub fn watch_worker(&self) -> io::Result<()> {
-        if self.shared.hub.is_some() { watcher::start(&self.shared) } else { Ok(()) }
+        self.watch_worker_and_tell(|_| ())
     }
 
-    /// The worst standstill of the worker so far; `None` when there was none, and without `watch_worker`.
+    /// The same, and says so again and again while a standstill lasts, and once it does not: on a thread of its own, also
+    /// while the worker is blocked. Who is told must not wait for the worker.
+    ///
+    /// # Errors
+    /// As for `watch_worker`.
+    pub fn watch_worker_and_tell(&self, tell: impl FnMut(Option<&Stall>) + Send + 'static) -> io::Result<()> {
+        if self.shared.hub.is_some() { watcher::start(&self.shared, tell) } else { Ok(()) }
+    }
+
+    /// Another process of the run says that its worker stands still, or with `None` that it goes on.
+    pub fn note_stall_of(&self, process: u32, stall: Option<Stall>) {
+        if let Some(hub) = &self.shared.hub {
+            hub.stalls.note_elsewhere(process, stall);
+        }
+    }
+
+    /// The worst standstill so far, of our worker and those noted; `None` when there was none, and without `watch_worker`.
     pub fn worst_stall(&self) -> Option<Stall> {
         self.shared.hub.as_ref()?.stalls.worst()
     }

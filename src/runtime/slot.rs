@@ -231,7 +231,8 @@ impl Slot {
         Phase::ALL[usize::from(self.phase.load(Ordering::Relaxed)) % Phase::COUNT]
     }
 
-    pub(super) fn parked(&self, now: Instant) -> Option<Parked> {
+    /// What the URL in it is parked on; `None` when none is.
+    pub fn parked(&self, now: Instant) -> Option<Parked> {
         if self.is_vacant.load(Ordering::Acquire) {
             return None;
         }

@@ -160,7 +160,7 @@ pub(super) fn discard(fd: &OwnedFd, most: usize) -> io::Result<usize> {
 }
 
 /// Sends what there is room for; a closed connection is an error and no signal.
-pub(super) fn send(fd: &OwnedFd, bytes: &[u8]) -> io::Result<usize> {
+pub(super) fn send(fd: &impl AsRawFd, bytes: &[u8]) -> io::Result<usize> {
     let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
     // SAFETY: the pointer and length are those of a slice that is borrowed through the call.
     check_len(unsafe { libc::send(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), flags) })

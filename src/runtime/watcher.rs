@@ -45,6 +45,21 @@ pub(super) struct Stalls {
 struct Seen {
     worst: Option<Stall>,
     now: Option<Stall>,
+    /// Those that last in other processes, one each.
+    elsewhere: Vec<Stall>,
+}
+
+impl Seen {
+    fn keep_worst(&mut self, stall: Option<&Stall>) {
+        if stall.map(rank) > self.worst.as_ref().map(rank) {
+            self.worst = stall.cloned();
+        }
+    }
+}
+
+/// What a worker did itself is worse than what was done to it, then the longest is.
+fn rank(stall: &Stall) -> (bool, Duration) {
+    (stall.cause != StallCause::Starved, stall.lasted)
 }
 
 impl Stalls {
@@ -52,23 +67,30 @@ impl Stalls {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The worst so far: what the worker did itself before what was done to it, then the longest.
+    /// The worst so far.
     pub(super) fn worst(&self) -> Option<Stall> {
         self.seen().worst.clone()
     }
 
-    /// The one that lasts.
+    /// The worst of those that last.
     pub(super) fn now(&self) -> Option<Stall> {
-        self.seen().now.clone()
+        let seen = self.seen();
+        seen.now.iter().chain(&seen.elsewhere).max_by_key(|stall| rank(stall)).cloned()
+    }
+
+    /// What another process says of its worker; `None` when that goes on.
+    pub(super) fn note_elsewhere(&self, process: u32, stall: Option<Stall>) {
+        let mut seen = self.seen();
+        seen.elsewhere.retain(|other| other.process != Some(process));
+        let stall = stall.map(|stall| Stall { process: Some(process), ..stall });
+        seen.keep_worst(stall.as_ref());
+        seen.elsewhere.extend(stall);
     }
 
     fn note(&self, stall: Option<Stall>) {
         let mut seen = self.seen();
-        seen.now.clone_from(&stall);
-        let rank = |stall: &Stall| (stall.cause != StallCause::Starved, stall.lasted);
-        if stall.as_ref().map(rank) > seen.worst.as_ref().map(rank) {
-            seen.worst = stall;
-        }
+        seen.keep_worst(stall.as_ref());
+        seen.now = stall;
     }
 }
 
@@ -149,17 +171,21 @@ impl Spent {
     }
 }
 
-/// Watches the worker from now on, from a thread of its own; the second time does nothing.
+/// Watches the worker from now on, from a thread of its own; the second time does nothing. `tell` is called there after
+/// each look, with the standstill that lasts; it must not wait for the worker.
 ///
 /// # Errors
 /// What the system said when there is no thread for it.
-pub(super) fn start(shared: &Arc<Shared>) -> io::Result<()> {
+pub(super) fn start(
+    shared: &Arc<Shared>,
+    tell: impl FnMut(Option<&Stall>) + Send + 'static,
+) -> io::Result<()> {
     let shared = Arc::clone(shared);
     let builder = thread::Builder::new().name("watcher".to_owned()).stack_size(64 << 10);
-    builder.spawn(move || watch(&shared)).map(drop)
+    builder.spawn(move || watch(&shared, tell)).map(drop)
 }
 
-fn watch(shared: &Shared) {
+fn watch(shared: &Shared, mut tell: impl FnMut(Option<&Stall>)) {
     let Some(hub) = shared.hub.as_ref().filter(|hub| hub.running.watch()) else { return };
     let (mut watch, mut before) = (Watch::default(), Instant::now());
     loop {
@@ -178,7 +204,9 @@ fn watch(shared: &Shared) {
         };
         before = now;
         let told = watch.look(&look).told();
-        hub.stalls.note(told.map(|(cause, lasted)| shared.stall(turn, cause, lasted, now)));
+        let stall = told.map(|(cause, lasted)| shared.stall(turn, cause, lasted, now));
+        tell(stall.as_ref());
+        hub.stalls.note(stall);
         if watch.idle >= IDLE {
             sleep_until_somebody_runs(shared, turn);
             (watch, before) = (Watch::default(), Instant::now());
@@ -202,7 +230,8 @@ impl Shared {
     fn stall(&self, turn: Turn, cause: StallCause, lasted: Duration, now: Instant) -> Stall {
         let slot = turn.slot().and_then(|index| self.slots().get(index).cloned());
         let parked = slot.and_then(|slot| slot.parked(now));
-        Stall { cause, lasted, at: parked.map(|parked| (parked.subject, parked.phase)) }
+        let at = parked.map(|parked| (parked.subject, parked.phase));
+        Stall { cause, lasted, at, process: None }
     }
 }
 
@@ -280,7 +309,7 @@ mod tests {
     #[test]
     fn the_worst_is_the_longest_of_the_workers_own() {
         let stalls = Stalls::default();
-        let stall = |cause, millis| Some(Stall { cause, lasted: millis * MILLI, at: None });
+        let stall = |cause, millis| Some(Stall { cause, lasted: millis * MILLI, at: None, process: None });
         for (cause, millis) in [
             (StallCause::Starved, 9_000),
             (StallCause::Busy, 60),
@@ -296,6 +325,26 @@ mod tests {
             Some((StallCause::Blocked, 80 * MILLI))
         );
         assert!(stalls.now().is_none());
+    }
+
+    #[test]
+    fn what_other_processes_say_is_told_under_their_numbers_until_they_go_on() {
+        let stalls = Stalls::default();
+        let stall =
+            |millis| Some(Stall { cause: StallCause::Busy, lasted: millis * MILLI, at: None, process: None });
+        let told = |stall: Option<Stall>| stall.map(|stall| (stall.process, stall.lasted / 1_000_000));
+        let nanos = Duration::from_nanos;
+        stalls.note_elsewhere(7, stall(60));
+        stalls.note_elsewhere(8, stall(80));
+        stalls.note_elsewhere(7, stall(70));
+        assert_eq!(told(stalls.now()), Some((Some(8), nanos(80))));
+        stalls.note_elsewhere(8, None);
+        assert_eq!(told(stalls.now()), Some((Some(7), nanos(70))));
+        stalls.note(stall(90));
+        assert_eq!(told(stalls.now()), Some((None, nanos(90))), "our own");
+        stalls.note(None);
+        stalls.note_elsewhere(7, None);
+        assert_eq!((told(stalls.now()), told(stalls.worst())), (None, Some((None, nanos(90)))));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub(crate) mod listeners;
 pub(crate) mod name_server;
 pub(crate) mod namespace;
 pub(crate) mod origin;
+pub(crate) mod preload;
 pub(crate) mod relay;
 pub(crate) mod running;
 pub(crate) mod schema;

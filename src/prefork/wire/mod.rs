@@ -12,6 +12,7 @@ use std::io::{self, BufRead};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::standstill::StallWire;
 use crate::event::Trace;
 use crate::outcome::{Attempt, Phase};
 use crate::runtime::Clock;
@@ -57,6 +58,8 @@ pub(super) enum Report<'a> {
     Phases(Vec<(u64, u8, u64)>),
     /// Something on the way of one.
     Trace(u64, #[serde(borrow)] TraceWire<'a>),
+    /// Its worker stands still; `None` when it goes on.
+    Stall(Option<StallWire>),
     /// One is over.
     Done(u64, #[serde(borrow)] AttemptWire<'a>),
 }
