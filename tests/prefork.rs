@@ -433,11 +433,16 @@ fn as_many_processes_as_processors_is_0_and_no_more_than_jobs() {
     {
         let gate = Gate::new();
         let origin = held(&gate);
-        let running = Greenfetch::new().args(args).list((0..2).map(|_| origin.url("/held"))).spawn();
+        let report = ["-q", "--report", "jsonl=/dev/stdout"];
+        let running =
+            Greenfetch::new().args(args).args(report).list((0..2).map(|_| origin.url("/held"))).spawn();
         origin.wait_for_requests("/held", 2);
         let expected = if processes == 1 { 0 } else { processes };
         assert_eq!(running.children().len(), expected);
         gate.open();
-        assert_eq!(running.finish().status, Some(0));
+        let finished = running.finish();
+        assert_eq!(finished.status, Some(0), "{}", finished.story);
+        let began = parse_records(&finished.stdout).remove(0);
+        assert_eq!(began["processes"], processes, "{}", finished.story);
     }
 }

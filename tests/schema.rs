@@ -61,7 +61,9 @@ fn the_run_and_its_summary_are_records_too() {
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.iter().map(|line| &line["type"]).collect::<Vec<_>>(), ["run", "result", "summary"]);
     assert!(lines.iter().all(|line| complaint(line).is_none()), "{lines:?}");
-    let changes: [(usize, &str, Change); 8] = [
+    assert_eq!(lines[0]["processes"], 1);
+    let changes: [(usize, &str, Change); 9] = [
+        (0, "processes", |run| run["processes"] = json!(0)),
         (0, "mode", |run| run["mode"] = json!("fibres")),
         (0, "max_redirs", |run| run["limits"]["max_redirs"] = json!(-1)),
         (0, "shard", |run| run["shard"] = json!("0/3")),

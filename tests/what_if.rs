@@ -84,6 +84,10 @@ fn a_run_that_is_over_is_replayed_with_the_limits_it_had() {
     assert_eq!((bound.status, &*bound.stdout), (Some(2), ""), "{}", bound.story);
     assert!(bound.stderr.contains("bound by the processor"), "{}", bound.story);
 
+    let among = recorded.replace("\"cpu\":", "\"cpu\":9").replace("\"processes\":1", "\"processes\":1000000");
+    let among = from(&among);
+    assert_eq!(among.status, Some(0), "each process has a processor: {}", among.story);
+
     let bare: String = recorded.lines().filter(|line| line.contains("\"result\"")).collect();
     let bare = from(&bare);
     assert_eq!(bare.status, Some(2), "{}", bare.story);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::date::rfc3339;
 use super::{SCHEMA_VERSION, Word, times};
-use crate::config::{Config, Operand};
+use crate::config::{Concurrency, Config, Operand};
 use crate::event::RunInfo;
 
 /// A run, known before its first request. Times are in seconds; `None` is no limit.
@@ -29,6 +29,9 @@ pub struct RunRecord {
     pub mode: Word,
     /// URLs in flight at most, as the system allowed them.
     pub jobs: u32,
+    /// That fetched, each with its worker; 1 in results of before it was told.
+    #[serde(default = "one")]
+    pub processes: u32,
     /// In flight for one host; the loopback is bound only where `per_host_given` is true.
     pub per_host: Option<u32>,
     /// Whether `--per-host` was typed.
@@ -67,8 +70,13 @@ pub struct LimitsRecord {
 }
 
 impl RunRecord {
-    /// What there is to say of a run that is about to begin, with the jobs that the system allows it.
-    pub fn new(info: &RunInfo, config: &Config, jobs: u32, directory: Option<String>) -> RunRecord {
+    /// What there is to say of a run that is about to begin, with what the system allows it to have at once.
+    pub fn new(
+        info: &RunInfo,
+        config: &Config,
+        limits: &Concurrency,
+        directory: Option<String>,
+    ) -> RunRecord {
         RunRecord {
             r#type: "run".into(),
             schema_version: SCHEMA_VERSION,
@@ -76,10 +84,11 @@ impl RunRecord {
             started_at: rfc3339(info.started_at),
             version: env!("CARGO_PKG_VERSION").into(),
             mode: info.mode.as_str().into(),
-            jobs,
-            per_host: config.concurrency.per_host,
-            per_host_given: config.concurrency.per_host_given,
-            rate: config.concurrency.start_interval.map(|interval| 1.0 / interval.as_secs_f64()),
+            jobs: limits.jobs,
+            processes: limits.processes,
+            per_host: limits.per_host,
+            per_host_given: limits.per_host_given,
+            rate: limits.start_interval.map(|interval| 1.0 / interval.as_secs_f64()),
             retry: config.retry.retries,
             limits: LimitsRecord::of(config),
             directory,
@@ -103,6 +112,10 @@ impl LimitsRecord {
             max_redirs: config.request.max_redirs,
         }
     }
+}
+
+fn one() -> u32 {
+    1
 }
 
 fn sources(operands: &[Operand]) -> Vec<String> {
@@ -131,11 +144,15 @@ mod tests {
         let operands = vec![url(), Operand::File("urls.txt".into()), url(), Operand::Stdin];
         let mut config = Config { operands, ..Config::default() };
         config.concurrency.start_interval = Some(Duration::from_millis(200));
-        let record = RunRecord::new(&samples::run(), &config, 7, None);
+        let limits = Concurrency { jobs: 7, processes: 3, ..config.concurrency.clone() };
+        let record = RunRecord::new(&samples::run(), &config, &limits, None);
         assert_eq!(record.sources, ["<args>", "urls.txt", "-"]);
-        assert_eq!((record.jobs, record.rate, record.limits.stall), (7, Some(5.0), Some(10.0)));
+        assert_eq!((record.jobs, record.processes), (7, 3));
+        assert_eq!((record.rate, record.limits.stall), (Some(5.0), Some(10.0)));
         let text = serde_json::to_string(&record).unwrap();
         assert!(!text.contains("hunter2"));
         assert_eq!(serde_json::from_str::<RunRecord>(&text).unwrap(), record);
+        let older = text.replace("\"processes\":3,", "");
+        assert_eq!(serde_json::from_str::<RunRecord>(&older).unwrap(), RunRecord { processes: 1, ..record });
     }
 }

@@ -34,7 +34,8 @@ mod tests {
     }
 
     fn first_and_last() -> [Value; 2] {
-        let began = RunRecord::new(&run(), &Config::default(), 1, None);
+        let config = Config::default();
+        let began = RunRecord::new(&run(), &config, &config.concurrency, None);
         let (id, status) = (run().run_id.as_str().into(), ExitStatus::Pass);
         let ended = SummaryRecord::new(&id, &Summary::default(), &mut Tally::default(), status);
         [serde_json::to_value(began).unwrap(), serde_json::to_value(ended).unwrap()]

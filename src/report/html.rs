@@ -106,9 +106,10 @@ fn heading(whole: Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "; stopped by {}", text(stop))?;
     }
     let sources = run.sources.join(", ");
+    let among = if run.processes > 1 { format!(" in {} processes", run.processes) } else { String::new() };
     writeln!(
         out,
-        "</p>\n<p>{} from {}, {} with {} at once, exit status {}, run {}, greenfetch {}</p>",
+        "</p>\n<p>{} from {}, {} with {} at once{among}, exit status {}, run {}, greenfetch {}</p>",
         text(&run.started_at),
         text(&sources),
         text(&run.mode),
@@ -260,6 +261,14 @@ mod tests {
     #[test]
     fn one_of_everything_is_the_golden_file() {
         golden::is("report.html", &page(&Sample::rich()));
+    }
+
+    #[test]
+    fn several_processes_are_told_of() {
+        let mut sample = Sample::rich();
+        assert!(!page(&sample).contains("processes"));
+        sample.run.processes = 4;
+        assert!(page(&sample).contains("coroutines with 50 at once in 4 processes, exit status 1"));
     }
 
     #[test]

@@ -48,7 +48,8 @@ mod tests {
     fn document(n: u32) -> Value {
         let mut text = Vec::new();
         let mut document = Document::default();
-        document.begin(&RunRecord::new(&run(), &Config::default(), 1, None), &mut text).unwrap();
+        let config = Config::default();
+        document.begin(&RunRecord::new(&run(), &config, &config.concurrency, None), &mut text).unwrap();
         for line in 1..=n {
             document.result(&Record::from_outcome(&passed(line, 5), &run()), &mut text).unwrap();
         }

@@ -28,7 +28,7 @@ impl Reports {
     /// # Errors
     /// A sentence for exit 2, when one cannot be begun.
     pub(super) fn begin(about: &About<'_>, in_place: InPlace<'_>) -> Result<Option<Reports>, String> {
-        let run = RunRecord::new(about.info, about.config, about.limits.jobs, about.directory.clone());
+        let run = RunRecord::new(about.info, about.config, about.limits, about.directory.clone());
         let (files, drawings) = begin(&about.config.output, run, in_place)?;
         if files.is_empty() && drawings.is_none() {
             return Ok(None);

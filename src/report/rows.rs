@@ -200,7 +200,7 @@ pub(super) mod samples {
                 ..Summary::default()
             };
             let config = Config { operands: vec![Operand::File("urls.txt".into())], ..Config::default() };
-            let run_record = RunRecord::new(&run(), &config, 50, None);
+            let run_record = RunRecord::new(&run(), &config, &config.concurrency, None);
             let id = Arc::clone(&run_record.run_id);
             let status = if summary.failed > 0 { ExitStatus::Failed } else { ExitStatus::Pass };
             let mut summary = SummaryRecord::new(&id, &summary, &mut tally, status);

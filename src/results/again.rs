@@ -136,7 +136,7 @@ fn unknown_run(all: &[Results], config: &Config, now: Instant) -> RunRecord {
         started_at: wall_now(),
         entries: None,
     };
-    let mut run = RunRecord::new(&info, config, config.concurrency.jobs, None);
+    let mut run = RunRecord::new(&info, config, &config.concurrency, None);
     if let Some(first) = first {
         run.mode = first.mode.clone();
         run.started_at = first.started_at.clone();

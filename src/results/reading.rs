@@ -140,7 +140,8 @@ mod tests {
     }
 
     fn head() -> Vec<u8> {
-        json_line(&RunRecord::new(&run(), &Config::default(), 1, None))
+        let config = Config::default();
+        json_line(&RunRecord::new(&run(), &config, &config.concurrency, None))
     }
 
     #[test]

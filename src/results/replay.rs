@@ -31,7 +31,7 @@ pub fn what_if(
             results.name
         )
     })?;
-    let seen = Seen { began: now, jobs: run.jobs, wall: wall(&results), cpu: cpu(&results) };
+    let seen = Seen { began: now, jobs: run.jobs, wall: wall(&results), cpu: cpu(&results, run.processes) };
     let mut visits = Visits::default();
     results.records.iter().for_each(|record| visits.add(record));
     let told = answer(&visits, &limits(run)?, jobs, seen)?;
@@ -65,8 +65,9 @@ fn wall(results: &Results) -> Duration {
     duration(results.summary.as_ref().map_or_else(last, |summary| summary.wall))
 }
 
-fn cpu(results: &Results) -> Option<Duration> {
-    results.summary.as_ref().map(|summary| duration(summary.cpu))
+/// Of one processor: each process had its own.
+fn cpu(results: &Results, processes: u32) -> Option<Duration> {
+    results.summary.as_ref().map(|summary| duration(summary.cpu) / processes.max(1))
 }
 
 fn duration(seconds: f64) -> Duration {
