@@ -30,6 +30,8 @@ pub use date::{rfc3339, seconds_since_1970};
 pub use parts::{AttemptRecord, CheckRecord, ErrorRecord, RedirectRecord, TlsRecord, TriedRecord, cause};
 pub use run::{LimitsRecord, RunRecord};
 pub use schema::SCHEMA;
+#[cfg(test)]
+pub(crate) use schema::assert_described;
 pub use summary::{LimitersRecord, SummaryRecord, Tally};
 pub use times::{Marks, Phases, time_total, tries};
 

@@ -82,6 +82,34 @@ fn the_run_and_its_summary_are_records_too() {
 }
 
 #[test]
+fn a_comparison_is_described_by_it_too() {
+    let origin = Origin::start().script("/", Script::ok("hello"));
+    Greenfetch::new()
+        .args(["--compare=sync,threads", "--runs", "2", "--json"])
+        .list([origin.url("/")])
+        .stdout_judged(|text| {
+            let document: Value = serde_json::from_str(text).expect("JSON");
+            assert_eq!(complaint(&document), None);
+            let changes: [(&str, Change); 6] = [
+                ("urls", |document| document["urls"] = json!(-1)),
+                ("mode", |document| document["modes"][0]["mode"] = json!("fibres")),
+                ("stddev", |document| document["modes"][1]["wall"]["stddev"] = json!("none")),
+                ("exit_status", |document| document["modes"][0]["runs"][1]["exit_status"] = json!(256)),
+                ("p", |document| document["pairs"][0]["p"] = json!(2)),
+                ("ceiling", |document| drop(document.as_object_mut().expect("an object").remove("ceiling"))),
+            ];
+            for (name, change) in changes {
+                let mut changed = document.clone();
+                change(&mut changed);
+                let complaint = complaint(&changed).unwrap_or_else(|| panic!("{name} may be anything"));
+                assert!(complaint.contains(name), "{name}: {complaint}");
+            }
+        })
+        .stderr("")
+        .status(0);
+}
+
+#[test]
 fn it_is_printed_and_says_its_version() {
     Greenfetch::new()
         .args(["help", "schema"])

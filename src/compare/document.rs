@@ -167,6 +167,7 @@ fn pair<'a>(findings: &'a Findings, pair: &Pair) -> PairDocument<'a> {
 mod tests {
     use super::super::findings::tests::usual;
     use super::*;
+    use crate::record::assert_described;
     use crate::report::json_line;
 
     #[test]
@@ -176,5 +177,21 @@ mod tests {
         assert!(text.starts_with(r#"{"type":"comparison","schema_version":1,"urls":10,"runs":3,"#), "{text}");
         assert_eq!(text.matches(r#""exit_status":0"#).count(), 9, "every raw run");
         assert!(text.contains(r"http://a.example/\u001b[2J?slow"), "{text}");
+    }
+
+    #[test]
+    fn its_schema_describes_exactly_the_fields_that_it_has() {
+        let whole: serde_json::Value = serde_json::from_slice(&json_line(&of(&usual()))).unwrap();
+        for (definition, object) in [
+            ("comparison", &whole),
+            ("compared_mode", &whole["modes"][0]),
+            ("compared_run", &whole["modes"][0]["runs"][0]),
+            ("sample", &whole["modes"][0]["wall"]),
+            ("compared_pair", &whole["pairs"][0]),
+            ("estimate", &whole["pairs"][0]["saved"]),
+            ("ceiling", &whole["ceiling"]),
+        ] {
+            assert_described(definition, object);
+        }
     }
 }

@@ -1,11 +1,14 @@
-//! The JSON Schema of the records (draft 2020-12), as `greenfetch help schema` prints it.
+//! The JSON Schema of the records and of the comparison (draft 2020-12), as `greenfetch help schema` prints it.
 //!
-//! Knows that it has exactly the fields that records have: a test compares them, another validates every record that the
-//! product's tests see. Refuses to validate in the product.
+//! Knows that it has exactly the fields that they have: tests compare them, another validates every record and comparison
+//! that the product's tests see. Refuses to validate in the product.
 
 /// The schema of version [`super::SCHEMA_VERSION`]. It leaves fields that it does not know alone, as later versions of
 /// greenfetch may add some.
 pub const SCHEMA: &str = include_str!("schema.json");
+
+#[cfg(test)]
+pub(crate) use tests::assert_described;
 
 #[cfg(test)]
 mod tests {
@@ -47,6 +50,21 @@ mod tests {
         keys
     }
 
+    /// Panics unless the definition describes and requires exactly the fields that an object has.
+    pub(crate) fn assert_described(definition: &str, object: &Value) {
+        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+        let described = &schema["$defs"][definition];
+        let mut required: Vec<&str> =
+            described["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        required.sort_unstable();
+        assert_eq!(keys(&described["properties"]), keys(object), "{definition}");
+        assert_eq!(required, keys(object), "{definition}");
+        for (name, field) in described["properties"].as_object().unwrap() {
+            let is_described = field["description"].is_string() || field["$ref"].is_string();
+            assert!(is_described, "{definition}.{name} is not described");
+        }
+    }
+
     #[test]
     fn it_describes_and_requires_exactly_the_fields_that_records_have() {
         let schema: Value = serde_json::from_str(SCHEMA).unwrap();
@@ -64,16 +82,7 @@ mod tests {
             ("summary", &ended),
             ("limiters", &ended["limiters"]),
         ] {
-            let described = &schema["$defs"][definition];
-            let mut required: Vec<&str> =
-                described["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
-            required.sort_unstable();
-            assert_eq!(keys(&described["properties"]), keys(object), "{definition}");
-            assert_eq!(required, keys(object), "{definition}");
-            for (name, field) in described["properties"].as_object().unwrap() {
-                let is_described = field["description"].is_string() || field["$ref"].is_string();
-                assert!(is_described, "{definition}.{name} is not described");
-            }
+            assert_described(definition, object);
         }
         let phases = &schema["$defs"]["result"]["properties"]["phases"]["properties"];
         assert_eq!(keys(phases), keys(&record["phases"]));
@@ -85,7 +94,7 @@ mod tests {
         let phases = &schema["$defs"]["error"]["properties"]["phase"]["enum"];
         let ours: Vec<&str> = Phase::ALL.iter().map(|phase| phase.as_str()).collect();
         assert_eq!(*phases, serde_json::json!(ours));
-        for definition in ["run", "result", "summary"] {
+        for definition in ["run", "result", "summary", "comparison"] {
             let version = &schema["$defs"][definition]["properties"]["schema_version"]["const"];
             assert_eq!(*version, serde_json::json!(SCHEMA_VERSION));
         }

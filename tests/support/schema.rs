@@ -1,4 +1,4 @@
-//! The schema that `greenfetch help schema` prints, held against every record that a test sees.
+//! The schema that `greenfetch help schema` prints, held against every record and comparison that a test sees.
 //!
 //! Knows a validator. Refuses to know the fields.
 
@@ -32,8 +32,12 @@ pub(crate) fn complaint(value: &Value) -> Option<String> {
 
 /// Panics for a line of a stream or report that is no record though it says so.
 pub(crate) fn judge(text: &str) {
-    const STARTS: [&str; 3] = ["{\"type\":\"run\"", "{\"type\":\"result\"", "{\"type\":\"summary\""];
-    for line in text.lines().filter(|line| STARTS.iter().any(|start| line.starts_with(start))) {
+    const TYPES: [&str; 4] = ["run", "result", "summary", "comparison"];
+    let is_ours = |line: &&str| {
+        let word = line.strip_prefix("{\"type\":\"").and_then(|rest| rest.split('"').next());
+        word.is_some_and(|word| TYPES.contains(&word))
+    };
+    for line in text.lines().filter(is_ours) {
         // A test may have stopped reading in the middle of one.
         let Ok(value) = serde_json::from_str(line) else { continue };
         judge_value(&value);
