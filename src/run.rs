@@ -356,7 +356,7 @@ fn demo(command: DemoCommand, environment: &Environment<'_>) -> Result<ExitStatu
                 .map_err(|error| format!("greenfetch: demo --serve {addr}: {error}"))?;
             Ok(ExitStatus::Pass)
         }
-        DemoCommand::Many(n) => show("--many", demo::many(n)),
+        DemoCommand::Many(n) => show("--many", demo::many(n, &mut io::stderr())),
         DemoCommand::Block => show("--block", demo::block()),
         DemoCommand::Fetch(mut config) => {
             let origin = demo_origin()?;

@@ -2,7 +2,9 @@
 //!
 //! Knows that it is a run like any other, on an origin of its own. Refuses to know what that origin serves.
 
+use crate::prefork::is_there;
 use crate::support::Greenfetch;
+use crate::support::sys;
 
 /// The text with every number in place of which there is an `N`.
 fn without_numbers(text: &str) -> String {
@@ -71,6 +73,24 @@ N kB of memory for each URL: N MB at the peak, N MB before.
         .status(0);
 }
 
+/// The origin stands still, so that they wait for ever.
+#[test]
+fn what_many_urls_wait_for_is_told_and_an_interrupt_ends_them_all() {
+    let running = Greenfetch::new().args(["demo", "--many", "5000"]).with_summary().spawn();
+    running.wait_for_thread("signals");
+    let origin = running.children();
+    origin.iter().for_each(|origin| sys::kill(*origin, libc::SIGSTOP));
+    running.signal(libc::SIGUSR1);
+    running.wait_for_stderr(" unfinished");
+    running.signal(libc::SIGINT);
+    let finished = running.finish();
+    assert_eq!((finished.signal, &*finished.stdout), (Some(libc::SIGINT), ""), "{}", finished.story);
+    let last = finished.stderr.lines().last().expect("a line");
+    let words = "greenfetch: demo --many: stopped by SIGINT: 0 of 5000 passed, at most ";
+    assert!(last.starts_with(words), "{}", finished.story);
+    assert!(!origin.into_iter().any(is_there), "{}", finished.story);
+}
+
 #[test]
 fn more_than_the_machine_has_is_refused_before_anything_starts() {
     Greenfetch::new()
@@ -78,13 +98,13 @@ fn more_than_the_machine_has_is_refused_before_anything_starts() {
         .with_summary()
         .descriptors(64)
         .stdout("")
-        .stderr("greenfetch: demo --many: 48 are the most here: the limit of open descriptors is 64 (ulimit -n)\n")
+        .stderr("greenfetch: demo --many: 46 are the most here: the limit of open descriptors is 64 (ulimit -n)\n")
         .status(2);
     Greenfetch::new()
-        .args(["demo", "--many", "48"])
+        .args(["demo", "--many", "46"])
         .with_summary()
         .descriptors(64)
-        .stdout_has("48 URLs in flight at once: ")
+        .stdout_has("46 URLs in flight at once: ")
         .stderr("")
         .status(0);
 }

@@ -125,7 +125,8 @@ fn running(origin: &Origin, n: usize, args: &[&str]) -> Running {
     running
 }
 
-fn is_there(process: u32) -> bool {
+/// Whether a process has not ended.
+pub(crate) fn is_there(process: u32) -> bool {
     // One that has ended and was not waited for has a command line without a word in it.
     fs::read(format!("/proc/{process}/cmdline")).is_ok_and(|words| !words.is_empty())
 }

@@ -3,6 +3,7 @@
 //! Knows the gate at which they meet and the figures that are worth a line. Refuses to begin what the machine's limits
 //! do not allow: fewer URLs would never open the gate.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,9 +20,14 @@ use crate::http::Client;
 use crate::list::Credits;
 use crate::plan::{Listed, Planner, Portion};
 use crate::record;
+use crate::report;
 use crate::request::Location;
 use crate::runtime::{Runtime, limits};
 use crate::schedule::Schedule;
+use crate::signal;
+
+/// Descriptors that we need beside those of any run: the pipes to the origin.
+const PIPES: u64 = 2;
 
 /// What a run of so many came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,22 +41,23 @@ struct Crowd {
     after: Usage,
 }
 
-/// Fetches `n` URLs that are answered only once all of them wait, and shows what they took together.
+/// Fetches `n` URLs that are answered only once all of them wait, and shows what they took together. What they wait for is
+/// told on standard error when a signal asks for it or for the end, as by a run.
 ///
 /// # Errors
 /// Why it cannot be done here: exit 2, and nothing was fetched.
-pub fn many(n: u32) -> Result<Shown, String> {
+pub fn many(n: u32, stderr: &mut dyn Write) -> Result<Shown, String> {
     check(n)?;
     let origin = Child::start().map_err(|error| error.to_string())?;
-    let crowd = gather(n, origin.addr())?;
+    let crowd = gather(n, origin.addr(), stderr)?;
     Ok(shown(n, &crowd))
 }
 
 /// Refuses what descriptors, maps or ports would not suffice for. The origin is a child with the same limits and needs
 /// no more of anything.
 fn check(n: u32) -> Result<(), String> {
-    let caps = [limits::most_jobs(Mode::Coroutines, 1), limits::most_ports()];
-    let tightest = caps.into_iter().flatten().min_by_key(|(most, _)| *most);
+    let jobs = limits::most_jobs(Mode::Coroutines, 1).map(|(most, why)| (most.saturating_sub(PIPES), why));
+    let tightest = [jobs, limits::most_ports()].into_iter().flatten().min_by_key(|(most, _)| *most);
     match tightest {
         Some((most, why)) if most < u64::from(n) => Err(format!("{most} are the most here: {why}")),
         _ => Ok(()),
@@ -66,7 +73,7 @@ fn config(n: u32) -> Config {
     }
 }
 
-fn gather(n: u32, origin: SocketAddr) -> Result<Crowd, String> {
+fn gather(n: u32, origin: SocketAddr, stderr: &mut dyn Write) -> Result<Crowd, String> {
     let sentence = |error: std::io::Error| error.to_string();
     let before = Usage::now().map_err(sentence)?;
     let config = config(n);
@@ -83,12 +90,13 @@ fn gather(n: u32, origin: SocketAddr) -> Result<Crowd, String> {
     let orders = Orders { fail_fast: true, ..Orders::default() };
     let schedule = Schedule::new(&config.concurrency);
     let credits = Arc::new(Credits::new());
-    let Parts { engine, sender, batches, .. } =
+    let Parts { engine, sender, batches, queue, view } =
         Engine::assemble(&runtime, Arc::new(client), schedule, credits, orders, info);
     sender.send(Message::Listed(requests(n, origin, &Planner::new(&config))?));
     sender.send(Message::EndOfList(None));
+    signal::forward(sender.clone(), view, queue, || ()).map_err(sentence)?;
     runtime.start_root(move || engine.run(std::iter::empty())).map_err(sentence)?;
-    watch(batches, before, || sender.send(Message::Stop(Stop::FailFast))).map_err(sentence)
+    watch(batches, before, stderr, || sender.send(Message::Stop(Stop::FailFast))).map_err(sentence)
 }
 
 fn requests(n: u32, origin: SocketAddr, planner: &Planner) -> Result<Vec<Portion>, String> {
@@ -103,7 +111,7 @@ fn requests(n: u32, origin: SocketAddr, planner: &Planner) -> Result<Vec<Portion
 }
 
 /// Follows the run to its end. A machine that gives less than its limits say ends it: the gate would stay closed.
-fn watch(batches: Batches, before: Usage, stop: impl Fn()) -> std::io::Result<Crowd> {
+fn watch(batches: Batches, before: Usage, stderr: &mut dyn Write, stop: impl Fn()) -> std::io::Result<Crowd> {
     let (mut parked, mut trouble, mut counts) = (None, None, Summary::default());
     for event in batches.flatten() {
         match event {
@@ -117,6 +125,8 @@ fn watch(batches: Batches, before: Usage, stop: impl Fn()) -> std::io::Result<Cr
                 trouble.get_or_insert(warning);
                 stop();
             }
+            // Nothing is left to say it to when this fails.
+            Event::Parked(table) => _ = stderr.write_all(&report::parked(&table)),
             Event::RunFinished(summary) => counts = summary,
             _ => {}
         }
@@ -126,15 +136,10 @@ fn watch(batches: Batches, before: Usage, stop: impl Fn()) -> std::io::Result<Cr
 }
 
 fn shown(n: u32, crowd: &Crowd) -> Shown {
-    let Crowd { counts, trouble, before, parked, after } = crowd;
+    let Crowd { counts, before, parked, after, .. } = crowd;
     let status = exit_status(counts, Told::default(), false);
-    if let Some(trouble) = trouble {
-        let passed = counts.passed;
-        return Shown {
-            text: String::new(),
-            complaint: Some(format!("{passed} of {n} passed: {trouble}")),
-            status,
-        };
+    if let Some(complaint) = complaint(n, crowd) {
+        return Shown { text: String::new(), complaint: Some(complaint), status };
     }
     let each = after.peak.saturating_sub(before.resident) / u64::from(n);
     let text = format!(
@@ -149,6 +154,18 @@ fn shown(n: u32, crowd: &Crowd) -> Shown {
         bytes(before.resident),
     );
     Shown { text, complaint: None, status }
+}
+
+/// Why there is nothing to show; `None` when there is. What a signal cancelled is no trouble of its own.
+fn complaint(n: u32, crowd: &Crowd) -> Option<String> {
+    let Crowd { counts: Summary { passed, most_in_flight, stop, .. }, trouble, .. } = crowd;
+    if let Some(Stop::Signal(number)) = stop {
+        let name = report::signal_name(*number);
+        return Some(format!(
+            "stopped by {name}: {passed} of {n} passed, at most {most_in_flight} were in flight at once"
+        ));
+    }
+    trouble.as_ref().map(|trouble| format!("{passed} of {n} passed: {trouble}"))
 }
 
 fn round(time: Duration) -> f64 {
@@ -201,6 +218,16 @@ mod tests {
         let shown = shown(10_000, &crowd(Some("connect (connect): refused"), counts));
         let complaint = "0 of 10000 passed: connect (connect): refused".to_owned();
         assert_eq!((&*shown.text, shown.complaint, shown.status), ("", Some(complaint), ExitStatus::Failed));
+    }
+
+    #[test]
+    fn a_signal_is_told_before_what_it_cancelled() {
+        let stop = Some(Stop::Signal(2));
+        let counts = Summary { cancelled: 9_999, passed: 1, most_in_flight: 7, stop, ..Summary::default() };
+        let shown = shown(10_000, &crowd(Some("cancelled (wait): SIGINT"), counts));
+        let complaint = "stopped by SIGINT: 1 of 10000 passed, at most 7 were in flight at once".to_owned();
+        let status = ExitStatus::Signal(2);
+        assert_eq!((&*shown.text, shown.complaint, shown.status), ("", Some(complaint), status));
     }
 
     #[test]

@@ -55,9 +55,11 @@ pub use github::refused;
 pub use guard::Guarded;
 pub use json::json_line;
 pub use live::Look;
+pub use parked::parked;
 pub use reports::write_again;
 pub use scrub::scrubbed;
 pub use sinks::{About, Sinks, pump, reason, sinks};
+pub use summary::signal_name;
 
 use page::Page;
 

@@ -29,17 +29,28 @@ pub(super) struct Parked {
 impl Teller for Parked {
     fn tell(&mut self, event: &Event, page: &mut Page) {
         if let Event::Parked(table) = event {
-            by_phase(table, page);
-            if let Some(stall) = &table.stall {
-                stall::is(stall, page);
-            }
-            by_host(&table.rows, page);
-            self.longest(&table.rows, page);
+            self.write(table, page);
         }
     }
 }
 
+/// The table as a run without `-v` tells it, for whoever has no sinks.
+pub fn parked(table: &ParkedTable) -> Vec<u8> {
+    let mut page = Page::new(false);
+    Parked { all: false }.write(table, &mut page);
+    page.take()
+}
+
 impl Parked {
+    fn write(&self, table: &ParkedTable, page: &mut Page) {
+        by_phase(table, page);
+        if let Some(stall) = &table.stall {
+            stall::is(stall, page);
+        }
+        by_host(&table.rows, page);
+        self.longest(&table.rows, page);
+    }
+
     fn longest(&self, waiting: &[Waiting], page: &mut Page) {
         let rows = longest_first(waiting);
         let shown = if self.all { rows.len() } else { LONGEST.min(rows.len()) };

@@ -190,7 +190,7 @@ fn write_end(counts: &Counts, page: &mut Page) {
 }
 
 /// The three that end a run have the same number on every Unix (POSIX, `kill`).
-fn signal_name(number: i32) -> String {
+pub fn signal_name(number: i32) -> String {
     match number {
         1 => "SIGHUP".to_owned(),
         2 => "SIGINT".to_owned(),

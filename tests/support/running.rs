@@ -182,6 +182,18 @@ impl Running {
         assert!(self.stderr.text().matches(fragment).count() >= times, "{}", self.story("not waited for"));
     }
 
+    /// Waits until it has a thread of this name.
+    pub(crate) fn wait_for_thread(&self, name: &str) {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let is_it = |task: std::fs::DirEntry| {
+            std::fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim_end() == name)
+        };
+        while !std::fs::read_dir(&tasks).expect("it runs").flatten().any(is_it) {
+            assert!(!self.is_silent(), "{}", self.story("it never had the thread"));
+            thread::yield_now();
+        }
+    }
+
     /// Lets none of its threads go on, but for the main one and those of these names.
     pub(crate) fn hold_threads_but(&self, names: &[&str]) -> sys::Held {
         sys::Held::threads(self.child.id(), names)
