@@ -1,6 +1,6 @@
 //! A file that is written whole or not at all.
 //!
-//! Knows names, links and modes. Refuses to know what is written, and to leave half of it under its name.
+//! Knows names, links and modes, and the system's words when it cannot be. Refuses to know what is written, and to leave half of it under its name.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -160,6 +160,12 @@ fn temporary(name: &str) -> OsString {
     format!(".{}.{number:016x}.part", &name[..cut]).into()
 }
 
+/// The system's words without the number that std appends.
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" (os error").map_or_else(|| text.clone(), |(words, _)| words.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
@@ -185,6 +191,12 @@ mod tests {
         let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(name).collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn the_systems_words_come_without_their_number() {
+        assert_eq!(reason(&io::Error::from_raw_os_error(28)), "No space left on device");
+        assert_eq!(reason(&io::ErrorKind::StorageFull.into()), "no storage space");
     }
 
     #[test]

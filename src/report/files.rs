@@ -7,11 +7,10 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::file::{InPlace, ReportFile};
+use super::file::{InPlace, ReportFile, reason};
 use super::json::json_line;
 use super::records::Document;
 use super::rows::{Row, Whole};
-use super::sinks::reason;
 use super::timeline::{Drawings, Lane};
 use super::{failed, html, junit, markdown, prometheus};
 use crate::config::{Output, ReportKind};

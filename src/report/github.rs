@@ -8,8 +8,8 @@ use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
 
 use super::Teller;
+use super::file::reason;
 use super::page::Page;
-use super::sinks::reason;
 use crate::config::Github;
 use crate::event::{Event, Summary};
 use crate::outcome::{Failure, Kind, Outcome};

@@ -50,7 +50,7 @@ pub mod timeline;
 mod trace;
 
 pub use figures::{bytes, count, seconds};
-pub use file::{InPlace, as_it_is};
+pub use file::{InPlace, as_it_is, reason};
 pub use github::refused;
 pub use guard::Guarded;
 pub use json::json_line;
@@ -58,7 +58,7 @@ pub use live::Look;
 pub use parked::parked;
 pub use reports::write_again;
 pub use scrub::scrubbed;
-pub use sinks::{About, Sinks, pump, reason, sinks};
+pub use sinks::{About, Sinks, pump, sinks};
 pub use summary::signal_name;
 
 use page::Page;

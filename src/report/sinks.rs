@@ -6,7 +6,7 @@
 use std::io;
 
 use super::failures::Failures;
-use super::file::InPlace;
+use super::file::{InPlace, reason};
 use super::gates::Gates;
 use super::github::{Annotations, StepOutputs};
 use super::guard::Shared;
@@ -305,12 +305,6 @@ impl Sinks {
     }
 }
 
-/// The system's words without the number that std appends.
-pub fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split_once(" (os error").map_or_else(|| text.clone(), |(words, _)| words.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -466,12 +460,6 @@ mod tests {
         assert_eq!((heard.stops, heard.told), (vec![], Told { output_closed: false, write_failed: true }));
         let said = format!("greenfetch: cannot write to standard output: no storage space\n{FAILURE}");
         assert_eq!(heard.stderr.text(), said);
-    }
-
-    #[test]
-    fn the_systems_words_come_without_their_number() {
-        assert_eq!(reason(&io::Error::from_raw_os_error(28)), "No space left on device");
-        assert_eq!(reason(&io::ErrorKind::StorageFull.into()), "no storage space");
     }
 
     #[test]

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use super::Lane;
 use crate::config::{Output, TimelineTo};
+use crate::report::file::reason;
 use crate::report::file::{InPlace, ReportFile};
-use crate::report::sinks::reason;
 use crate::sanitize::escape;
 
 /// Columns of a terminal that does not say how many it has.
