@@ -109,8 +109,8 @@ pub fn run(config: &Config, mut streams: Streams) -> Result<ExitStatus, Refused>
     }
 
     let warnings = [lowered, insecure_warning(config), secret_warning(&list, &planner)];
-    signal::forward(sender.clone(), view.clone(), queue, clearing(&config.output, &runtime))
-        .map_err(no_thread)?;
+    let tidy_up = clearing(&sinks, &runtime);
+    signal::forward(sender.clone(), view.clone(), queue, tidy_up).map_err(no_thread)?;
     runtime.start_root(move || engine.run(warnings.into_iter().flatten())).map_err(no_thread)?;
     let for_list = sender.clone();
     list.start(planner, credits, move |delivery| deliver(delivery, &for_list)).map_err(no_thread)?;
@@ -204,11 +204,11 @@ fn shown(output: &Output, view: View, batches: Batches, sinks: &mut Sinks) -> Ba
 
 /// Leaves the line of the bar to the shell when the process ends at once; of `--live`, which stands above it, the last
 /// look stays.
-fn clearing(output: &Output, runtime: &Runtime) -> impl FnMut() + Send + use<> {
-    let screen = output.progress.then(|| runtime.outlet(io::stderr()).ok());
-    let mut screen = screen.flatten();
+fn clearing(sinks: &Sinks, runtime: &Runtime) -> impl FnMut() + Send + use<> {
+    let mut screen = sinks.shutter().zip(runtime.outlet(io::stderr()).ok());
     move || {
-        if let Some(screen) = &mut screen {
+        if let Some((shutter, screen)) = &mut screen {
+            shutter.lower();
             // Nobody is left to be told that it failed.
             let _ = screen.write_all(CLEAR_LINE);
         }

@@ -57,6 +57,7 @@ pub use json::json_line;
 pub use live::Look;
 pub use parked::parked;
 pub use reports::write_again;
+pub use screen::Shutter;
 pub use scrub::scrubbed;
 pub use sinks::{About, Sinks, pump, sinks};
 pub use summary::signal_name;

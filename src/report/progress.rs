@@ -11,7 +11,7 @@ use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, P
 
 use super::figures::bytes;
 use super::live::{Block, Look};
-use super::screen::{Screen, size_of_stderr};
+use super::screen::{Screen, Shutter, size_of_stderr};
 use crate::event::{Event, RunInfo};
 use crate::outcome::{Kind, Outcome};
 use crate::sanitize::shorten;
@@ -34,6 +34,7 @@ const BAR_COLUMNS: usize = 26;
 /// The bar: finished of all, in flight, failed, bytes.
 pub(super) struct Progress {
     bar: ProgressBar,
+    shutter: Arc<Shutter>,
     /// Drawings of the bar's own thread, a second.
     drawings: u8,
     jobs: u32,
@@ -61,16 +62,20 @@ impl Progress {
     /// bar is drawn below each batch of them, and hardly by itself.
     pub(super) fn on_stderr(jobs: u32, is_shared: bool) -> Progress {
         let drawings = if is_shared { DRAWINGS_BESIDE } else { DRAWINGS };
-        let target = match Screen::of_stderr() {
+        let shutter = Arc::default();
+        let target = match Screen::of_stderr(&shutter) {
             Some(screen) => ProgressDrawTarget::term_like_with_hz(Box::new(screen), drawings),
             None => ProgressDrawTarget::hidden(),
         };
-        Progress::on(target, jobs, drawings)
+        let mut progress = Progress::on(target, jobs, drawings);
+        progress.shutter = shutter;
+        progress
     }
 
     fn on(target: ProgressDrawTarget, jobs: u32, drawings: u8) -> Progress {
         Progress {
             bar: ProgressBar::with_draw_target(None, target),
+            shutter: Arc::default(),
             drawings,
             jobs,
             words: Arc::default(),
@@ -85,6 +90,11 @@ impl Progress {
     /// Shows above the bar what the run does: to be said before it begins.
     pub(super) fn show_live(&mut self, look: Look) {
         self.live = Some(Block::new(look, self.jobs, size_of_stderr));
+    }
+
+    /// For whoever ends the process while it is drawn.
+    pub(super) fn shutter(&self) -> Arc<Shutter> {
+        Arc::clone(&self.shutter)
     }
 
     /// For whoever writes to the same terminal.

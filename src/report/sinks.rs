@@ -18,6 +18,7 @@ use super::parked::Parked;
 use super::progress::{Curtain, Progress};
 use super::reports::Reports;
 use super::rounds::Rounds;
+use super::screen::Shutter;
 use super::stream::Stream;
 use super::summary::{Gathered, Summary as SummaryLines};
 use super::text::{Copyist, Text};
@@ -176,6 +177,11 @@ impl Sinks {
         if let Some(progress) = &mut self.progress {
             progress.show_live(look);
         }
+    }
+
+    /// For whoever ends the process while the bar is drawn; `None` where there is none.
+    pub fn shutter(&self) -> Option<std::sync::Arc<Shutter>> {
+        self.progress.as_ref().map(Progress::shutter)
     }
 
     /// Whether results and the bar share a screen: then each batch draws the bar, an empty one too.
