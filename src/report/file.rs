@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn what_is_no_regular_file_is_opened_by_the_caller() {
-        for path in ["/dev/full", "/dev/stdout", "/dev/fd/3", "/proc/self/fd/1"] {
+        for path in ["/dev/full", "/dev/stdout", "/dev/fd/2", "/proc/self/fd/1"] {
             let error = ReportFile::begin(Path::new(path), &refuse).map(|_| ()).unwrap_err();
             assert_eq!(error.to_string(), "no stream", "{path}");
         }
