@@ -92,6 +92,28 @@ fn regressions_and_improvements_are_told_a_line_each_and_a_regression_is_exit_4(
     );
 }
 
+/// A SYN that is lost is sent again after a second (RFC 6298, 2).
+#[test]
+fn a_packet_lost_while_one_of_several_connected_to_a_host_makes_no_url_slower() {
+    let origin = Origin::start().script("/ok", Script::ok("hello"));
+    let connected = |mut records: Vec<Value>, seconds: [f64; 3]| {
+        let results = records.iter_mut().filter(|record| record["type"] == "result");
+        for (record, connect) in results.zip(seconds) {
+            (record["num_connects"], record["phases"]["connect"]) = (1.into(), connect.into());
+            record["time_total"] = (0.1 + connect).into();
+        }
+        text(&records)
+    };
+    let results = steadied(results(&origin, &["/ok?1", "/ok?2", "/ok?3"]));
+    let old = connected(results.clone(), [0.02, 0.03, 0.02]);
+    let told = compared(&[], &old, &connected(results.clone(), [0.02, 0.02, 1.02]));
+    let expected = (Some(0), "", "3 URLs compared: no difference\n");
+    assert_eq!((told.status, told.stdout.as_str(), told.stderr.as_str()), expected, "{}", told.story);
+    // A host that all of them wait for is another matter.
+    let told = compared(&[], &old, &connected(results, [1.02, 1.03, 1.02]));
+    assert_eq!((told.status, told.stdout.lines().count()), (Some(4), 3), "{}", told.story);
+}
+
 #[test]
 fn two_equal_runs_differ_in_nothing() {
     let origin = Origin::start().script("/ok", Script::ok("hello"));

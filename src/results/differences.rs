@@ -4,6 +4,7 @@
 //! Knows records and what makes two of them comparable. Refuses to word it (`diff`), and to decide what is noise
 //! (`stats`).
 
+use super::connecting::Connecting;
 use super::pairs::Pair;
 use crate::record::{Phases, Record};
 use crate::stats::{Shift, Turn, Twice, drift};
@@ -94,7 +95,9 @@ pub(super) struct Differences<'a> {
 
 impl Differences<'_> {
     pub(super) fn of<'a>(pairs: &[Pair<'a>]) -> Differences<'a> {
-        let times: Vec<Option<Twice>> = pairs.iter().map(times).collect();
+        let runs = [|pair: &Pair<'a>| pair.old, |pair: &Pair<'a>| pair.new];
+        let connecting = runs.map(|side| Connecting::of(pairs.iter().filter_map(side)));
+        let times: Vec<Option<Twice>> = pairs.iter().map(|pair| times(pair, &connecting)).collect();
         let drift = drift(&times.iter().copied().flatten().collect::<Vec<_>>());
         let mut turns = drift.turns.iter();
         let mut all = Vec::new();
@@ -176,19 +179,19 @@ fn differ<T: PartialEq>(old: Option<T>, new: Option<T>) -> bool {
 }
 
 /// The times of both, if like can be held against like: passes at the first try.
-fn times(pair: &Pair<'_>) -> Option<Twice> {
+fn times(pair: &Pair<'_>, connecting: &[Connecting<'_>; 2]) -> Option<Twice> {
     let (old, new) = pair.old.zip(pair.new)?;
     let is_plain = |record: &Record| passes(record) && record.attempts.len() == 1;
-    let (old, new) = (is_plain(old) && is_plain(new)).then(|| comparable(old, new))?;
+    let (old, new) = (is_plain(old) && is_plain(new)).then(|| comparable(old, new, connecting))?;
     let is_time = |seconds: f64| seconds.is_finite() && seconds > 0.0;
     (is_time(old) && is_time(new)).then_some(Twice { old, new })
 }
 
-/// Whole times where both made as many connections. Which URL finds a connection to reuse is chance, so else without
+/// Whole times where both made as many connections, with what those of their host mostly took. Which URL finds a connection to reuse is chance, so else without
 /// names, connecting and TLS.
-fn comparable(old: &Record, new: &Record) -> (f64, f64) {
+fn comparable(old: &Record, new: &Record, connecting: &[Connecting<'_>; 2]) -> (f64, f64) {
     if connected_alike(old, new) {
-        return (old.marks.time_total, new.marks.time_total);
+        return (connecting[0].whole_time(old), connecting[1].whole_time(new));
     }
     let answer =
         |phases: &Phases| -> f64 { [phases.send, phases.wait, phases.receive].into_iter().flatten().sum() };

@@ -3,6 +3,7 @@
 //! Knows records and where they come from. Refuses to fetch: nothing here has a socket.
 
 mod again;
+mod connecting;
 mod diff;
 mod differences;
 mod document;

@@ -3,8 +3,8 @@
 //! One pair of times says nothing of how far it strays by itself, so the others say it: what all have in common is taken
 //! off, and what is left of one is held against what is left of those that take about as long. Noise is as often a gain
 //! as a loss, so a loss is also held against the largest gains, and a gain against the largest losses. Where there are
-//! too few others, fixed bounds have to do, and they are wider. What befalls a single one, such as a lost packet, is
-//! taken for a change all the same: with one sample on each side nobody can know better.
+//! too few others, fixed bounds have to do, and they are wider. What befalls a single one, such as a packet lost while it
+//! is answered, is taken for a change all the same: with one sample on each side nobody can know better.
 //!
 //! Knows pairs of seconds. Refuses to know what took them, and to call a change one that may be noise.
 
