@@ -31,7 +31,7 @@ pub use parts::{AttemptRecord, CheckRecord, ErrorRecord, RedirectRecord, TlsReco
 pub use run::{LimitsRecord, RunRecord};
 pub use schema::SCHEMA;
 #[cfg(test)]
-pub(crate) use schema::assert_described;
+pub(crate) use schema::{assert_described, schema_words};
 pub use summary::{LimitersRecord, SummaryRecord, Tally};
 pub use times::{Marks, Phases, time_total, tries};
 

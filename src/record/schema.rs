@@ -1,14 +1,14 @@
-//! The JSON Schema of the records and of the comparison (draft 2020-12), as `greenfetch help schema` prints it.
+//! The JSON Schema of the records, the comparison and the diff (draft 2020-12), as `greenfetch help schema` prints it.
 //!
-//! Knows that it has exactly the fields that they have: tests compare them, another validates every record and comparison
-//! that the product's tests see. Refuses to validate in the product.
+//! Knows that it has exactly the fields that they have: tests compare them, another validates every one of them that the
+//! product's tests see. Refuses to validate in the product.
 
 /// The schema of version [`super::SCHEMA_VERSION`]. It leaves fields that it does not know alone, as later versions of
 /// greenfetch may add some.
 pub const SCHEMA: &str = include_str!("schema.json");
 
 #[cfg(test)]
-pub(crate) use tests::assert_described;
+pub(crate) use tests::{assert_described, schema_words};
 
 #[cfg(test)]
 mod tests {
@@ -65,6 +65,13 @@ mod tests {
         }
     }
 
+    /// The words that may stand in a list of them.
+    pub(crate) fn schema_words(definition: &str, field: &str) -> Vec<String> {
+        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+        let words = &schema["$defs"][definition]["properties"][field]["items"]["enum"];
+        words.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+    }
+
     #[test]
     fn it_describes_and_requires_exactly_the_fields_that_records_have() {
         let schema: Value = serde_json::from_str(SCHEMA).unwrap();
@@ -94,7 +101,7 @@ mod tests {
         let phases = &schema["$defs"]["error"]["properties"]["phase"]["enum"];
         let ours: Vec<&str> = Phase::ALL.iter().map(|phase| phase.as_str()).collect();
         assert_eq!(*phases, serde_json::json!(ours));
-        for definition in ["run", "result", "summary", "comparison"] {
+        for definition in ["run", "result", "summary", "comparison", "diff"] {
             let version = &schema["$defs"][definition]["properties"]["schema_version"]["const"];
             assert_eq!(*version, serde_json::json!(SCHEMA_VERSION));
         }

@@ -138,3 +138,62 @@ fn side(record: &Record) -> Side<'_> {
         time_total: record.marks.time_total,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::pairs::pairs;
+    use super::*;
+    use crate::outcome::{Class, Failure, Phase};
+    use crate::record::samples::{outcome, passed, run};
+    use crate::record::{assert_described, schema_words};
+    use crate::report::json_line;
+
+    #[test]
+    fn its_schema_describes_exactly_the_fields_that_it_has() {
+        let records = |n: u32| (1..=n).map(|line| Record::from_outcome(&passed(line, 5), &run())).collect();
+        let results = |records: Vec<Record>| Results {
+            name: "r".to_owned(),
+            run: None,
+            records,
+            summary: None,
+            warnings: Vec::new(),
+        };
+        let (old, mut new) = (results(records(12)), results(records(12)));
+        new.records.iter_mut().for_each(|record| record.marks.time_total *= 3.0);
+        let failure = Failure::new(Class::Closed, Phase::Wait, "reset");
+        new.records[0] = Record::from_outcome(&outcome(1, failure), &run());
+        let differences = Differences::of(&pairs(&old.records, &new.records));
+        let whole: serde_json::Value =
+            serde_json::from_slice(&json_line(&of(&old, &new, &differences))).unwrap();
+        for (definition, object) in [
+            ("diff", &whole),
+            ("diffed_run", &whole["old"]),
+            ("drift", &whole["everything"]),
+            ("difference", &whole["differences"][0]),
+            ("side", &whole["differences"][0]["new"]),
+        ] {
+            assert_described(definition, object);
+        }
+    }
+
+    #[test]
+    fn its_words_are_those_of_the_schema() {
+        let all = [
+            Change::NewlyFailing,
+            Change::Fixed,
+            Change::Slower,
+            Change::Faster,
+            Change::Failure,
+            Change::Method,
+            Change::Status,
+            Change::Size,
+            Change::Hash,
+            Change::FinalUrl,
+            Change::Added,
+            Change::Removed,
+        ];
+        // The last one, which says that none is left out.
+        assert_eq!(Change::Removed as usize, all.len() - 1);
+        assert_eq!(schema_words("difference", "changes"), all.map(Change::as_str));
+    }
+}

@@ -1,4 +1,4 @@
-//! The schema that `greenfetch help schema` prints, held against every record and comparison that a test sees.
+//! The schema that `greenfetch help schema` prints, held against every record and document that a test sees.
 //!
 //! Knows a validator. Refuses to know the fields.
 
@@ -32,7 +32,7 @@ pub(crate) fn complaint(value: &Value) -> Option<String> {
 
 /// Panics for a line of a stream or report that is no record though it says so.
 pub(crate) fn judge(text: &str) {
-    const TYPES: [&str; 4] = ["run", "result", "summary", "comparison"];
+    const TYPES: [&str; 5] = ["run", "result", "summary", "comparison", "diff"];
     let is_ours = |line: &&str| {
         let word = line.strip_prefix("{\"type\":\"").and_then(|rest| rest.split('"').next());
         word.is_some_and(|word| TYPES.contains(&word))
