@@ -40,7 +40,7 @@ pub fn serve() -> Result<(), String> {
     let unusable = |why: &dyn std::fmt::Display| {
         format!("{CHILD_VARIABLE} is for greenfetch's own processes, leave it unset: {why}")
     };
-    let parent = kin::inherited().map_err(|error| unusable(&error))?;
+    let parent = Arc::new(kin::inherited().map_err(|error| unusable(&error))?);
     match attend(&parent) {
         Err(error) if is_parting(&error) => Ok(()),
         attended => attended.map_err(|error| unusable(&error)),
@@ -53,7 +53,7 @@ fn is_parting(error: &io::Error) -> bool {
     matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
 }
 
-fn attend(parent: &UnixStream) -> io::Result<()> {
+fn attend(parent: &Arc<UnixStream>) -> io::Result<()> {
     let mut stream = BufReader::with_capacity(READ_BYTES, kin::Ear(parent));
     let mut message = Vec::new();
     if !wire::read(&mut stream, &mut message)? {
@@ -108,7 +108,7 @@ struct Desk {
 
 impl Desk {
     /// Sets up the client and the root; says how many attempts can be under way.
-    fn open(config: &Config, parent: &UnixStream) -> Result<(Desk, u32), String> {
+    fn open(config: &Config, parent: &Arc<UnixStream>) -> Result<(Desk, u32), String> {
         let concurrency = &config.concurrency;
         let each = config.output.descriptors_each();
         let (capacity, _) = limits::jobs_allowed(concurrency.mode, concurrency.jobs, each);
@@ -116,7 +116,7 @@ impl Desk {
         let runtime = Runtime::start(concurrency.mode, capacity).map_err(cannot)?;
         let client = Arc::new(Client::new(config, &runtime)?.sharing_folder(std::process::id()));
         let (sender, mailbox) = runtime.mailbox();
-        let mouth = Mouth::new(parent.try_clone().map_err(cannot)?);
+        let mouth = Mouth::new(Arc::clone(parent));
         runtime.watch_worker_and_tell(standstill::teller(Arc::clone(&mouth))).map_err(cannot)?;
         let socket = parent.try_clone().map_err(cannot)?;
         let shift = Shift {

@@ -21,14 +21,14 @@ const PART: u32 = 16;
 
 /// The end of the socket that speaks. The root says most; the watcher has its word between two messages.
 pub(super) struct Mouth {
-    socket: UnixStream,
+    socket: Arc<UnixStream>,
     /// Whether somebody is in the middle of a message, or the first one is not said yet.
     is_taken: Mutex<bool>,
 }
 
 impl Mouth {
     /// Of a process that has yet to say whether it is ready.
-    pub(super) fn new(socket: UnixStream) -> Arc<Mouth> {
+    pub(super) fn new(socket: Arc<UnixStream>) -> Arc<Mouth> {
         Arc::new(Mouth { socket, is_taken: Mutex::new(true) })
     }
 
@@ -132,7 +132,7 @@ mod tests {
     fn a_worker_that_is_blocked_is_told_of_meanwhile_and_once_it_goes_on() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let runtime = Runtime::start(Mode::Coroutines, 2).unwrap();
-        let mouth = Mouth::new(theirs);
+        let mouth = Mouth::new(Arc::new(theirs));
         mouth.open();
         runtime.watch_worker_and_tell(teller(mouth)).unwrap();
         let (end, until) = mpsc::channel::<()>();
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn nobody_speaks_before_the_first_message_or_in_the_middle_of_one() {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let mouth = Mouth::new(theirs.try_clone().unwrap());
+        let mouth = Mouth::new(Arc::new(theirs.try_clone().unwrap()));
         assert!(!mouth.interject(b"early"));
         mouth.open();
         assert!(mouth.interject(b"said"));
