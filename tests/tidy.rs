@@ -80,7 +80,7 @@ const DOORS: &[Door] = &[
     },
     Door {
         words: &["libm::"],
-        places: &["stats/", "report/timeline/", "what_if.rs"],
+        places: &["stats/", "report/timeline/", "what_if.rs", "runtime/pow.rs"],
         instead: "leave figures to those who count",
     },
     Door { words: &["signal_hook::"], places: &["signal.rs"], instead: "signals arrive as messages" },

@@ -16,6 +16,7 @@ mod mailbox;
 mod names;
 mod offload;
 mod outlet;
+mod pow;
 mod running;
 mod slot;
 mod race;
