@@ -206,6 +206,13 @@ impl Attempt {
         }
     }
 
+    /// The same in the box that it stays in: it is large, and moved through several hands. Apart, so that the room in which
+    /// it is put together is not on the stack of who waits.
+    #[inline(never)]
+    pub fn begin_boxed(now: Instant) -> Box<Attempt> {
+        Box::new(Attempt::begin(now))
+    }
+
     /// One of which nothing is known but that it failed, in one phase from beginning to end.
     pub fn failed(started: Instant, now: Instant, failure: Failure) -> Attempt {
         let mut attempt = Attempt::begin(started);

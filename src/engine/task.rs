@@ -118,11 +118,13 @@ pub fn survive(
     fetched.unwrap_or_else(|panic| crashed(started, slot, panic.as_ref()))
 }
 
+#[cold]
+#[inline(never)]
 fn crashed(started: Instant, slot: &Slot, panic: &(dyn std::any::Any + Send)) -> Box<Attempt> {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
     let failure = Failure::new(Class::Internal, slot.phase(), format!("a bug in greenfetch: {text}"));
-    let mut attempt = Box::new(Attempt::begin(started));
+    let mut attempt = Attempt::begin_boxed(started);
     attempt.timings.total = started.elapsed();
     attempt.failure = Some(failure);
     attempt

@@ -94,7 +94,7 @@ impl Exchange<'_> {
         found.map_err(|wake| gave_up(wake, deadline, Phase::Dns))?
     }
 
-    // rustls makes a connection of 2 KiB on the stack, which plain http must not pay for.
+    // What it has on the stack is what plain http must not pay for.
     #[inline(never)]
     fn secure(&self, connection: &mut Connection, deadline: Deadline) -> Result<(), Failure> {
         let config = self.client.tls.config(self.request.insecure, self.slot, deadline.at);

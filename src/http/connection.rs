@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection};
 
 use super::error::{self, Limit};
@@ -44,7 +44,7 @@ pub(super) struct Connection {
     is_drained: bool,
 }
 
-/// The TLS side: rustls, and bytes that it wants sent.
+/// The TLS side: rustls, and bytes that it wants sent. Nothing here waits, so all of it goes deep.
 struct Session {
     rustls: ClientConnection,
     verified: bool,
@@ -141,11 +141,11 @@ impl Connection {
         verifies: bool,
     ) -> Result<(), Failure> {
         let name = tls::server_name(host)?;
-        let rustls = deep(|| ClientConnection::new(config, name))
-            .map_err(|e| error::tls_failure(&e, &[], Phase::Tls))?;
+        let session = deep(|| Session::begin(config, name));
+        let session = session.map_err(|error| error::tls_failure(&error, &[], Phase::Tls))?;
         // Small writes must not wait for each other's acknowledgement; a failure costs only speed.
         let _ = self.socket.set_nodelay();
-        let session = self.tls.insert(Session::new(rustls));
+        let session = self.tls.insert(session);
         while session.rustls.is_handshaking() {
             let step = deep(|| session.handshake_step(&self.socket));
             let wake = match step {
@@ -177,7 +177,7 @@ impl Connection {
     pub(super) fn recv(&mut self, buf: &mut [u8]) -> io::Result<Received> {
         let count = match &mut self.tls {
             None => self.socket.recv(buf)?,
-            Some(session) => session.recv(&self.socket, buf)?,
+            Some(session) => deep(|| session.recv(&self.socket, buf))?,
         };
         self.is_drained = count < buf.len();
         Ok(if count == 0 { Received::End } else { Received::Bytes(count) })
@@ -268,14 +268,7 @@ impl Connection {
                 }
                 Ok(())
             }
-            Some(session) => {
-                while !bytes.is_empty() {
-                    let taken = session.rustls.writer().write(bytes)?;
-                    *bytes = &bytes[taken..];
-                    session.flush(&self.socket)?;
-                }
-                session.flush(&self.socket)
-            }
+            Some(session) => deep(|| session.send_some(&self.socket, bytes)),
         }
     }
 
@@ -334,9 +327,12 @@ enum Step {
 }
 
 impl Session {
-    fn new(rustls: ClientConnection) -> Box<Session> {
+    /// rustls makes it on the stack and hands it over, 2 KiB each time: apart from those who wait.
+    #[inline(never)]
+    fn begin(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Box<Session>, rustls::Error> {
+        let rustls = ClientConnection::new(config, name)?;
         let (refused, pending) = (Vec::new(), Vec::new());
-        Box::new(Session { rustls, verified: false, refused, pending, is_drained: true })
+        Ok(Box::new(Session { rustls, verified: false, refused, pending, is_drained: true }))
     }
 
     fn handshake_step(&mut self, socket: &Socket) -> io::Result<Step> {
@@ -381,6 +377,15 @@ impl Session {
                 _ => {}
             }
         }
+    }
+
+    fn send_some(&mut self, socket: &Socket, bytes: &mut &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let taken = self.rustls.writer().write(bytes)?;
+            *bytes = &bytes[taken..];
+            self.flush(socket)?;
+        }
+        self.flush(socket)
     }
 
     /// Sends what rustls wants sent, in one piece: its records are gathered first.

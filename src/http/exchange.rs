@@ -11,6 +11,7 @@ use ureq::http;
 use url::{Position, Url};
 
 use super::body::{self, Delivery, Ended, Examining};
+use super::buffers::Lender;
 use super::connection::{Connection, Deadline};
 use super::decode::{self, Coding, Turns};
 use super::error::{self, Limit};
@@ -28,7 +29,7 @@ use crate::event::Trace;
 use crate::outcome::{Class, Failure, Phase};
 use crate::request::{Header, Method, Request};
 use crate::response::Response;
-use crate::runtime::Slot;
+use crate::runtime::{Slot, deep};
 
 const PROXY_AUTHORIZATION: &str = "Proxy-Authorization";
 
@@ -125,31 +126,38 @@ impl<'a> Exchange<'a> {
             Some(connection) => connection,
             None => self.connect()?,
         };
-        self.log(|| {
-            let how = if connection.used > 1 { "Re-using the connection to" } else { "Connected to" };
-            let remote = connection.remote.map_or_else(String::new, |addr| addr.to_string());
-            match self.way() {
-                Way::Direct => format!("* {how} {remote}"),
-                Way::Socket(path) => format!("* {how} {}", path.display()),
-                Way::Forward(_) => format!("* {how} the proxy at {remote}"),
-                Way::Tunnel(_) => format!("* {how} the server, through a tunnel of the proxy at {remote}"),
-            }
-        });
+        self.log(&connection);
         let was_used = connection.used > 1;
         match self.send(connection)? {
             Ok(answer) => Ok(answer),
-            Err(lost) if was_used && self.may_send_again(&lost) => {
-                let connection = self.connect()?;
-                self.send(connection)?.map_err(|lost| lost.failure)
-            }
+            Err(lost) if was_used && self.may_send_again(&lost) => self.ask_again(),
             Err(lost) => Err(lost.failure),
         }
     }
 
-    /// A remark for the wire log, as curl's `* ` lines.
-    fn log(&self, remark: impl FnOnce() -> String) {
+    #[cold]
+    #[inline(never)]
+    fn ask_again(&mut self) -> Result<Answer, Failure> {
+        let connection = self.connect()?;
+        self.send(connection)?.map_err(|lost| lost.failure)
+    }
+
+    /// A remark for the wire log, as curl's `* ` lines: over which connection is asked.
+    fn log(&self, connection: &Connection) {
         if let Some(tracer) = self.tracer.as_ref().filter(|_| self.client.logs_wire) {
-            tracer(Trace::Wire(remark()));
+            tracer(Trace::Wire(self.remark(connection)));
+        }
+    }
+
+    #[inline(never)]
+    fn remark(&self, connection: &Connection) -> String {
+        let how = if connection.used > 1 { "Re-using the connection to" } else { "Connected to" };
+        let remote = connection.remote.map_or_else(String::new, |addr| addr.to_string());
+        match self.way() {
+            Way::Direct => format!("* {how} {remote}"),
+            Way::Socket(path) => format!("* {how} {}", path.display()),
+            Way::Forward(_) => format!("* {how} the proxy at {remote}"),
+            Way::Tunnel(_) => format!("* {how} the server, through a tunnel of the proxy at {remote}"),
         }
     }
 
@@ -170,6 +178,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    #[inline(never)]
     fn wire(&self, connection: Connection) -> Box<Wire> {
         let terms = Terms {
             limits: TimeLimits {
@@ -196,13 +205,19 @@ impl<'a> Exchange<'a> {
     }
 
     /// The request as ureq writes it: from memory, or by having it written down. `None` when it is not understood.
+    #[inline(never)]
     fn templated(&self) -> Result<Option<Vec<u8>>, Failure> {
         let (url, headers, writer) = (self.url(), &self.request.headers, self.writer());
         let (origin, templates) = (route::origin(url), &writer.templates);
         if let Some(request) = templates.request(origin, path(url), headers) {
             return Ok(Some(request));
         }
-        let written = transport::compose(&writer.agent, self.http_request()?, self.client.lender.clone());
+        // No byte is sent, so nothing is waited for.
+        let compose = || {
+            let request = self.http_request()?;
+            Ok(transport::compose(&writer.agent, request, self.client.lender.clone()))
+        };
+        let written = deep(compose)?;
         templates.learn(origin, path(url), headers, &written);
         Ok(templates.request(origin, path(url), headers))
     }
@@ -369,11 +384,11 @@ impl<'a> Exchange<'a> {
     /// Reads the body of the last answer to its end, and finds out what its checks want to know of it. What is to be
     /// saved of it waits for the verdict; what failed here is discarded here.
     #[inline(never)]
-    pub(super) fn receive(&mut self, mut answer: Answer) -> Result<(Option<Saving>, Findings), Failure> {
+    pub(super) fn receive(&mut self, mut answer: Answer) -> Result<(Option<Box<Saving>>, Findings), Failure> {
         let folder = self.client.folder.as_ref();
         let mut saving = folder.map(|folder| folder.begin(self.request, self.slot, self.total));
         let mut examination = self.begin_examination(&answer.head);
-        let ended = self.read_body(&mut answer, saving.as_mut(), examination.as_mut());
+        let ended = self.read_body(&mut answer, saving.as_deref_mut(), examination.as_deref_mut());
         let known = self.finish(answer);
         if let Some(saving) = &saving {
             self.watch.concede(Phase::Write, saving.spent());
@@ -428,8 +443,7 @@ impl<'a> Exchange<'a> {
             }
             Rest::Ureq { response, .. } => {
                 let turns = Turns::new(self.slot, self.total);
-                let reader = decode::reader(response.body_mut().as_reader(), &codings, &turns);
-                body::receive(reader, false, &self.client.lender, &mut delivery)
+                decoded(response.body_mut().as_reader(), &codings, &turns, &self.client.lender, &mut delivery)
             }
         }
     }
@@ -452,6 +466,18 @@ impl<'a> Exchange<'a> {
         }
         failure
     }
+}
+
+/// Decoders are made on the stack, which other bodies must not pay for.
+#[inline(never)]
+fn decoded(
+    body: ureq::BodyReader<'_>,
+    codings: &[Coding],
+    turns: &Turns,
+    lender: &Lender,
+    delivery: &mut Delivery<'_>,
+) -> Ended {
+    body::receive(decode::reader(body, codings, turns), false, lender, delivery)
 }
 
 /// What is to be undone of a body; of none nothing, whatever its head says.

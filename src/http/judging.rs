@@ -44,8 +44,9 @@ impl Exchange<'_> {
 
     /// Begins to look at the body of an answer; `None` when nobody wants to see its bytes. What came in a coding that
     /// nobody asked for is not looked into: it would be a search in the wrong bytes.
-    pub(super) fn begin_examination(&self, head: &Head) -> Option<Examination> {
-        let mut examination = Examination::begin(&self.request.checks)?;
+    #[inline(never)]
+    pub(super) fn begin_examination(&self, head: &Head) -> Option<Box<Examination>> {
+        let mut examination = Box::new(Examination::begin(&self.request.checks)?);
         let coding = head.content_encoding.as_deref().filter(|_| head.framing != Framing::NoBody);
         if let Some(coding) = coding.filter(|coding| !self.request.compressed && !decode::is_identity(coding))
         {
@@ -60,7 +61,7 @@ impl Exchange<'_> {
     ///
     /// # Errors
     /// Why there was no time or no thread for it.
-    pub(super) fn find_out(&mut self, examination: Option<Examination>) -> Result<Findings, Failure> {
+    pub(super) fn find_out(&mut self, examination: Option<Box<Examination>>) -> Result<Findings, Failure> {
         let Some(examination) = examination else { return Ok(Findings::default()) };
         let (mut findings, remainder) = examination.finish(&self.request.checks);
         if let Some(remainder) = remainder {
@@ -92,6 +93,7 @@ impl Exchange<'_> {
     }
 
     /// Judges an answer that came whole.
+    #[inline(never)]
     pub(super) fn judge(&mut self, findings: &Findings) -> Judgement {
         self.watch.enter(Phase::Check);
         let now = self.watch.latest();

@@ -132,8 +132,7 @@ pub fn unfinished_file(output_dir: &Path, request: &Request, process: u32) -> Pa
 
 impl Fetch for Client {
     fn fetch(&self, request: &Request, slot: &Arc<Slot>, tracer: Tracer) -> Box<Attempt> {
-        // Made where it will stay: it is large, and moved through several hands.
-        let mut attempt = Box::new(Attempt::begin(Instant::now()));
+        let mut attempt = Attempt::begin_boxed(Instant::now());
         let mut watch = Stopwatch::start(Arc::clone(slot), attempt.started);
         let fetched = fetch_one(self, request, slot, &tracer, &mut watch, &mut attempt);
         attempt.timings = watch.stop();

@@ -68,9 +68,10 @@ impl Folder {
     }
 
     /// Begins to save a body. Until there is a block of it, nothing is on the disk.
-    pub(super) fn begin(&self, request: &Request, slot: &Arc<Slot>, total: Deadline) -> Saving {
+    #[inline(never)]
+    pub(super) fn begin(&self, request: &Request, slot: &Arc<Slot>, total: Deadline) -> Box<Saving> {
         let (below, name) = place(request);
-        Saving {
+        Box::new(Saving {
             root: self.path.clone(),
             folder: self.path.join(&below),
             below,
@@ -82,7 +83,7 @@ impl Folder {
             pending: Vec::new(),
             part: None,
             spent: Duration::ZERO,
-        }
+        })
     }
 }
 
@@ -162,7 +163,7 @@ impl Saving {
     }
 
     /// Gives the file its name. Says what that is, with the folder as the user named it.
-    fn keep(mut self) -> Result<String, Failure> {
+    fn keep(mut self: Box<Saving>) -> Result<String, Failure> {
         let (pending, name) = (self.take_pending(), self.folder.join(&self.name));
         let shown = name.to_string_lossy().into_owned();
         self.on_disk(self.total.at, move || {
@@ -175,7 +176,7 @@ impl Saving {
     }
 
     /// Leaves nothing on the disk.
-    pub(super) fn discard(mut self) {
+    pub(super) fn discard(mut self: Box<Saving>) {
         if let Some(part) = self.part.take() {
             // What cannot be removed stays under a name that says what it is.
             let _ = self.on_disk(self.grace(), move || {
@@ -242,8 +243,9 @@ impl Saving {
 ///
 /// # Errors
 /// Why the URL did not pass, or why its file could not be written.
+#[inline(never)]
 pub(super) fn conclude(
-    saving: Option<Saving>,
+    saving: Option<Box<Saving>>,
     judged: Result<(), Failure>,
     watch: &mut Stopwatch,
     response: &mut Response,

@@ -318,4 +318,3 @@ mod tests {
         assert_eq!(drift(&[]), Drift { shift: None, turns: vec![] });
     }
 }
-
