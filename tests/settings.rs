@@ -130,6 +130,45 @@ fn the_line_beats_the_command_line_which_beats_defaults() {
 }
 
 #[test]
+fn checks_of_one_line_all_hold_and_take_the_place_of_those_of_defaults() {
+    let origin = origin();
+    let a = origin.url("/a");
+    Greenfetch::new()
+        .list_text(format!(
+            "@defaults bytes<=1 bytes<=2 redirects<=5\n\
+             {a} bytes<=3 bytes<=10\n\
+             {a} bytes<=10\n\
+             \x20 bytes<=3\n\
+             {a}\n\
+             {a} bytes>=1 bytes<=10\n"
+        ))
+        .in_every_mode()
+        .json(|records| {
+            let told = |record: &serde_json::Value| {
+                let checks = record["checks"].as_array().cloned().unwrap_or_default();
+                checks
+                    .iter()
+                    .map(|check| format!("{} {}", check["check"], check["pass"]).replace('"', ""))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            };
+            let told: Vec<_> = records.iter().map(told).collect();
+            assert_eq!(
+                told,
+                [
+                    "redirects<=5 true, bytes<=3 false, bytes<=10 true",
+                    "redirects<=5 true, bytes<=10 true, bytes<=3 false",
+                    "bytes<=1 false, bytes<=2 false, redirects<=5 true",
+                    "redirects<=5 true, bytes>=1 true, bytes<=10 true",
+                ]
+            );
+        })
+        .stderr_has("list:2: {origin}/a: check (check): ")
+        .stderr_has("list:5: {origin}/a: check (check): ")
+        .status(1);
+}
+
+#[test]
 fn defaults_and_base_hold_to_the_end_of_their_file_and_in_what_it_includes() {
     let origin = origin();
     let base = origin.url("/api/");

@@ -174,7 +174,8 @@ enum HeaderTest {
 }
 
 impl Check {
-    /// What makes two checks the same one for "the line beats the command line beats `@defaults`": key and operator.
+    /// What makes a check of a line take the place of one of `@defaults`: key and operator. On one line, checks that
+    /// share them all hold.
     pub fn identity(&self) -> (&str, Option<Op>) {
         (&self.key, self.op)
     }

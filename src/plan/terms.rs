@@ -113,7 +113,19 @@ impl Draft {
         });
         // The first that fits holds.
         self.resolve.splice(0..0, resolve.collect::<Vec<_>>());
+        self.forget_checks(settings);
         settings.iter().for_each(|setting| self.apply(&setting.term));
+    }
+
+    /// Checks of a layer take the place of those before it by key and operator, and add up among themselves: what
+    /// stands on one line is evaluated, all of it.
+    fn forget_checks(&mut self, settings: &[Setting]) {
+        self.checks.retain(|before| {
+            !settings.iter().any(|setting| match &setting.term {
+                Term::Check(check) => check.identity() == before.identity(),
+                _ => false,
+            })
+        });
     }
 
     fn apply(&mut self, term: &Term) {
@@ -136,10 +148,7 @@ impl Draft {
             Term::Insecure(is_on) => self.insecure = *is_on,
             Term::Compressed(is_on) => self.compressed = *is_on,
             Term::Soft(is_on) => self.soft = *is_on,
-            Term::Check(check) => {
-                self.checks.retain(|before| before.identity() != check.identity());
-                self.checks.push(check.clone());
-            }
+            Term::Check(check) => self.checks.push(check.clone()),
             Term::Header(_) | Term::User(_) | Term::Resolve(_) => {}
         }
     }
