@@ -20,7 +20,11 @@ enum State {
         value: u64,
         digits: usize,
     },
-    /// Blanks or an extension after the size.
+    /// Blanks after the size: an extension may follow, or the end of the line.
+    Blanks {
+        value: u64,
+        discarded: usize,
+    },
     Extension {
         value: u64,
         discarded: usize,
@@ -123,8 +127,14 @@ impl Scanner {
             }
             (Size { digits: 0, .. }, _) => return Err("a chunk size is not a hexadecimal number"),
             (Size { value, .. }, b'\r') => SizeLf { value },
-            (Size { value, .. }, b';' | b' ' | b'\t') => Extension { value, discarded: 0 },
-            (Size { .. }, _) => return Err("a chunk size is not a hexadecimal number"),
+            (Size { value, .. } | Blanks { value, .. }, b';') => Extension { value, discarded: 0 },
+            (Size { value, .. }, b' ' | b'\t') => Blanks { value, discarded: 0 },
+            (Blanks { discarded, .. }, _) if discarded >= MOST_DISCARDED => {
+                return Err("blanks after a chunk size are longer than 64 KiB");
+            }
+            (Blanks { value, discarded }, b' ' | b'\t') => Blanks { value, discarded: discarded + 1 },
+            (Blanks { value, .. }, b'\r') => SizeLf { value },
+            (Size { .. } | Blanks { .. }, _) => return Err("a chunk size is not a hexadecimal number"),
             (Extension { value, .. }, b'\r') => SizeLf { value },
             (Extension { .. }, b'\n' | 0) => return Err("a chunk extension has a bare LF or NUL"),
             (Extension { discarded, .. }, _) if discarded >= MOST_DISCARDED => {
