@@ -145,6 +145,23 @@ fn a_connection_that_never_stands_says_which_limit_it_met_and_where() {
 }
 
 #[test]
+fn an_answer_that_is_none_says_what_it_looks_like() {
+    for (bytes, words) in [
+        ("\x15\x03\x01\0\x02\x02\x46", "the answer is TLS and not HTTP/1: then write https://"),
+        ("HTTP/1.1 200 \x1b[31mOK\r\n\r\n", "the reason in the status line has a control byte"),
+        ("HTTP/1.1 20 OK\r\n\r\n", "the status line has no three-digit status"),
+    ] {
+        let origin = Origin::start().script("/", bytes.then_fin());
+        Greenfetch::new()
+            .list([origin.url("/")])
+            .in_every_mode()
+            .stdout("")
+            .stderr(format!("list:1: {{origin}}/: protocol (receive): {words} (1 try, [TIME] s)\n"))
+            .status(1);
+    }
+}
+
+#[test]
 fn a_certificate_that_is_not_trusted_says_which_and_why() {
     for (name, words) in [
         ("expired", "the certificate has expired, on 2021-01-01 00:00 UTC"),
@@ -156,6 +173,8 @@ fn a_certificate_that_is_not_trusted_says_which_and_why() {
              FILE), or the server leaves out an intermediate",
         ),
         ("self-signed", "the certificate is self-signed, which nobody trusts (--cacert FILE names roots)"),
+        ("ca", "the certificate is self-signed, and an authority's own (CA:TRUE) and not a server's"),
+        ("leaf-as-ca", "the certificate is signed by one that is a server's own and not an authority's"),
     ] {
         let origin = TlsOrigin::start(name).script("/", Script::ok("hello"));
         Greenfetch::new()

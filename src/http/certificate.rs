@@ -59,11 +59,24 @@ pub(super) fn refusal(error: &CertificateError, chain: &[CertificateDer<'_>]) ->
             )
         }
         CertificateError::Revoked => "the certificate was revoked".to_owned(),
-        // rustls has no word of its own for it.
-        other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+        other => misused(other, chain.first()),
+    }
+}
+
+/// Who signs was used as who is signed, or the other way round: rustls has no words of its own for it.
+fn misused(error: &CertificateError, own: Option<&CertificateDer<'_>>) -> String {
+    let said = format!("{error:?}");
+    match own.and_then(|der| Certificate::from_der(der).ok()) {
+        Some(own) if said.contains("CaUsedAsEndEntity") && is_self_signed(&own) => {
+            "the certificate is self-signed, and an authority's own (CA:TRUE) and not a server's".to_owned()
+        }
+        _ if said.contains("CaUsedAsEndEntity") => {
             "the certificate is an authority's own and not a server's".to_owned()
         }
-        other => format!("the certificate is not valid: {other}"),
+        _ if said.contains("EndEntityUsedAsCa") => {
+            "the certificate is signed by one that is a server's own and not an authority's".to_owned()
+        }
+        _ => format!("the certificate is not valid: {error}"),
     }
 }
 
@@ -78,17 +91,22 @@ fn whose(chain: &[CertificateDer<'_>], is_so: impl Fn(&Certificate) -> bool) -> 
 /// Nobody who is trusted has signed it: whoever has is to be asked, or trusted.
 fn unknown_issuer(own: Option<&CertificateDer<'_>>) -> String {
     let own = own.and_then(|der| Certificate::from_der(der).ok());
-    let Some(own) = own.as_ref().map(Certificate::tbs_certificate) else {
+    let Some(own) = own else {
         return "the certificate is not signed by a trusted authority".to_owned();
     };
-    if own.issuer() == own.subject() {
+    if is_self_signed(&own) {
         return "the certificate is self-signed, which nobody trusts (--cacert FILE names roots)".to_owned();
     }
-    let issuer = own.issuer().to_string();
+    let issuer = own.tbs_certificate().issuer().to_string();
     let issuer = shorten(&issuer, NAME_CHARS);
     format!(
         "the certificate is signed by {issuer}, which is not trusted: an unknown root (--cacert FILE), or the server leaves out an intermediate"
     )
+}
+
+fn is_self_signed(certificate: &Certificate) -> bool {
+    let certificate = certificate.tbs_certificate();
+    certificate.issuer() == certificate.subject()
 }
 
 /// The names that a certificate is for; names outside of its subjectAltName do not count (RFC 9525 §6.3).

@@ -88,7 +88,7 @@ pub(super) fn look(bytes: &[u8], from: usize, asked: Asked) -> Result<Option<Hea
     match parse::<USUAL_HEADERS>(bytes, asked) {
         Ok(found) => found,
         Err(httparse::Error::TooManyHeaders) => look_at_many(bytes, asked),
-        Err(error) => Err(invalid(error)),
+        Err(error) => Err(invalid(error, &bytes[blank..])),
     }
 }
 
@@ -96,7 +96,7 @@ pub(super) fn look(bytes: &[u8], from: usize, asked: Asked) -> Result<Option<Hea
 #[cold]
 #[inline(never)]
 fn look_at_many(bytes: &[u8], asked: Asked) -> Result<Option<Head>, Failure> {
-    parse::<MOST_HEADERS>(bytes, asked).unwrap_or_else(|error| Err(invalid(error)))
+    parse::<MOST_HEADERS>(bytes, asked).unwrap_or_else(|error| Err(invalid(error, bytes)))
 }
 
 /// Parses with room for `N` headers. The outer error is the parser's.
@@ -124,6 +124,10 @@ fn check_start(bytes: &[u8]) -> Result<(), Failure> {
     let seen = bytes.len().min(START.len());
     if bytes[..seen] == START[..seen] {
         return Ok(());
+    }
+    // An alert (RFC 8446 §5.1): what a server of TLS says to a request in the clear.
+    if bytes.starts_with(&[21, 3]) {
+        return Err(protocol("the answer is TLS and not HTTP/1: then write https://"));
     }
     let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(16)]).into_owned();
     Err(protocol(format!("the answer is not HTTP/1: it begins with {shown:?}")))
@@ -234,6 +238,11 @@ fn content_length(value: &[u8]) -> Result<u64, Failure> {
     })
 }
 
+/// Whether a status line has its three digits (RFC 9112 §4) and a blank behind them.
+fn has_status(head: &[u8]) -> bool {
+    head.get(9..13).is_some_and(|code| code[..3].iter().all(u8::is_ascii_digit) && code[3] == b' ')
+}
+
 fn too_long_head() -> Failure {
     let message = format!("the response head is longer than {} KiB", MOST_HEAD_BYTES >> 10);
     Failure::new(Class::Size, Phase::Receive, message)
@@ -243,12 +252,17 @@ fn protocol(message: impl Into<String>) -> Failure {
     Failure::new(Class::Protocol, Phase::Receive, message)
 }
 
-fn invalid(error: httparse::Error) -> Failure {
+/// What the parser found wrong with a head; `head` begins with the status line, where that is told from its fault.
+fn invalid(error: httparse::Error, head: &[u8]) -> Failure {
     protocol(match error {
         httparse::Error::TooManyHeaders => format!("more than {MOST_HEADERS} response headers"),
         httparse::Error::HeaderName => "a header name in the response is not valid".to_owned(),
         httparse::Error::HeaderValue => "a header value in the response has a control byte".to_owned(),
         httparse::Error::NewLine => "a line of the response head does not end in CR LF".to_owned(),
+        // One word of the parser's for a status that is none and for what stands behind one.
+        httparse::Error::Status if has_status(head) => {
+            "the reason in the status line has a control byte".to_owned()
+        }
         httparse::Error::Status => "the status line has no three-digit status".to_owned(),
         httparse::Error::Version => "the answer is not HTTP/1.0 or HTTP/1.1".to_owned(),
         httparse::Error::Token => "the response head has a byte that is not allowed".to_owned(),
