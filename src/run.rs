@@ -251,7 +251,7 @@ fn reading(config: &Config, masks: &Arc<Masks>) -> Reading {
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
 fn no_thread(error: io::Error) -> Refused {
-    Refused::because(format_args!("cannot start a thread: {error} (ulimit -u, ulimit -v)"))
+    Refused::because(format_args!("cannot start a thread: {error} (ulimit -u, ulimit -v, ulimit -n)"))
 }
 
 fn insecure_warning(config: &Config) -> Option<String> {

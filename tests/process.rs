@@ -50,7 +50,7 @@ fn where_no_thread_can_be_had_that_is_said() {
         .in_every_mode()
         .stdout("")
         .stderr_has("greenfetch: cannot start ")
-        .stderr_has("(ulimit -u, ulimit -v)")
+        .stderr_has("(ulimit -u, ulimit -v")
         .status(2);
 }
 
