@@ -48,9 +48,9 @@ const AFTER_LONG_HELP: &str = "\
 Operands, in any number:
   An operand that begins with scheme:// is a URL, - is standard input, anything
   else is a list file: a URL a line, with settings and checks behind it or
-  indented below (greenfetch help grammar). Without an operand, standard input is
-  read if it is no terminal. demo, report, diff and help are commands only as the
-  first operand; a file of that name is ./demo.
+  indented below (greenfetch help grammar). Without an operand, standard input
+  is read if it is no terminal. demo, report, diff and help are commands only as
+  the first operand; a file of that name is ./demo.
 
 What demo has beside a run, each without options of one:
   --many [N] parks so many URLs at once (10000) and says what they take, --block
@@ -61,15 +61,15 @@ What report does: it reads json or jsonl reports, or the lines of --json, and
   writes what --report, --failed, --timeline and --json ask for; several runs or
   shards are put together.
 
-What diff does: it reads the results of two runs as report does and prints a line
-  for each URL that is not as it was, --json one document; entries are found by
-  URL, method and name wherever they stand. Exit 4 is a regression: a URL that
-  passed fails (and is not soft), took 1.75 times as long and 50 ms more, beyond
-  what all have in common and clearly further than others strayed, or all took
-  twice as long. With fewer than eight URLs it is twice and 100 ms. Times are
-  those of URLs that passed at the first try, without connecting where only one of
-  both had to. A change of status, size, hash or final URL is told, and no
-  regression.
+What diff does: it reads the results of two runs as report does and prints a
+  line for each URL that is not as it was, --json one document; entries are
+  found by URL, method and name wherever they stand. Exit 4 is a regression: a
+  URL that passed fails (and is not soft), took 1.75 times as long and 50 ms
+  more, beyond what all have in common and clearly further than others strayed,
+  or all took twice as long. With fewer than eight URLs it is twice and 100 ms.
+  Times are those of URLs that passed at the first try, without connecting where
+  only one of both had to. A change of status, size, hash or final URL is told,
+  and no regression.
 
 Values:
   D, a duration, is 5, 0.5, 5s, 300ms or 2m. SIZE is 512, 64KiB or 10MB. 0 is no
@@ -77,9 +77,9 @@ Values:
   --resolve, --connect-to, --only, --skip and --tag add up.
 
 curl's habits do no harm:
-  -f -L -S -Z -g are taken and already so; -s is -q. --fail-early, --parallel-max,
-  --parallel-max-host and --method are other names of --fail-fast, --jobs,
-  --per-host and --request.
+  -f -L -S -Z -g are taken and already so; -s is -q. --fail-early,
+  --parallel-max, --parallel-max-host and --method are other names of
+  --fail-fast, --jobs, --per-host and --request.
 
 Exit status: 0 every URL passed, 1 one failed, 2 usage or list error, 3 nothing
 to fetch; the whole table: greenfetch help exit-codes";
@@ -523,6 +523,11 @@ pub(super) struct HiddenArgs {
 mod tests {
     use super::*;
     use crate::config::{Concurrency, Limits, RequestDefaults};
+
+    #[test]
+    fn what_stands_below_the_options_needs_no_other_ends_of_lines() {
+        assert!(help_text(true).contains(AFTER_LONG_HELP));
+    }
 
     #[test]
     fn clap_finds_nothing_wrong_with_the_options() {

@@ -73,15 +73,26 @@ fn read_from(name: &str, mut input: impl BufRead) -> Result<Results, String> {
         let is_whole = line.ends_with(b"\n");
         match results.take(line.trim_ascii()) {
             Ok(()) => {}
-            Err(_) if !is_whole => results.warnings.push(format!("{shown}:{number}: the last line is torn")),
+            Err(_) if !is_whole && may_be_torn(&line) => {
+                results.warnings.push(format!("{shown}:{number}: the last line is torn"));
+            }
             Err(why) => return Err(format!("{shown}:{number}: {why}")),
         }
         line.clear();
     }
     if results.run.is_some() && results.summary.is_none() {
         results.warnings.push(format!("{shown}: the run was cut, its results have no summary"));
+    } else if results.run.is_none() && results.records.is_empty() {
+        results.warnings.push(format!("{shown}: there are no results in it"));
     }
     Ok(results)
+}
+
+/// Whether it begins as each of our lines does: else it is no end of one that was cut, but something else.
+fn may_be_torn(line: &[u8]) -> bool {
+    const START: &[u8] = b"{\"type\":";
+    let seen = line.len().min(START.len());
+    line[..seen] == START[..seen]
 }
 
 fn document(mut results: Results, text: &[u8]) -> Result<Results, String> {
@@ -160,6 +171,22 @@ mod tests {
             results.warnings,
             ["r:4: the last line is torn", "r: the run was cut, its results have no summary"]
         );
+    }
+
+    #[test]
+    fn results_without_a_result_are_said() {
+        for (text, warning) in [
+            (&b""[..], "r: there are no results in it"),
+            (b"\n\n", "r: there are no results in it"),
+            (b"{\"ty", "r:1: the last line is torn"),
+        ] {
+            let results = read_from("r", text).unwrap();
+            assert_eq!(results.warnings[0], warning);
+        }
+        for other in ["[]", "{\"results\":[]}", "hello"] {
+            let refused = read_from("r", other.as_bytes()).map(|results| results.warnings);
+            assert!(refused.is_err_and(|why| why.starts_with("r:1: no record of greenfetch")), "{other}");
+        }
     }
 
     #[test]
