@@ -55,7 +55,7 @@ impl Resolver {
     /// What can be said without asking anybody: an address as it stands, `overrides`, the loopback's names.
     ///
     /// # Errors
-    /// `dns` when `-4` or `-6` leaves nothing.
+    /// `dns` when it is no name, or `-4` or `-6` leaves nothing.
     pub(super) fn known(
         &self,
         host: &Host<&str>,
@@ -67,6 +67,7 @@ impl Resolver {
             Host::Ipv6(ip) => vec![IpAddr::V6(*ip)],
             Host::Domain(name) => match overridden(overrides, name, port) {
                 Some(ips) => ips.to_vec(),
+                None if !is_dns_name(name) => return Err(dns("not a name that DNS can have".to_owned())),
                 // RFC 6761 §6.3. IPv4 first: that is where servers on one's own machine mostly listen.
                 None if is_loopback_host(name) => {
                     vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
@@ -163,9 +164,6 @@ fn is_dns_name(name: &str) -> bool {
 }
 
 fn ask_system(name: &str, family: Family) -> Addrs {
-    if !is_dns_name(name) {
-        return Err("not a name that DNS can have".to_owned());
-    }
     let ips = runtime::addresses(name, family)?;
     if ips.is_empty() && family == Family::Any {
         return Err("it has no address".to_owned());
