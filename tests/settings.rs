@@ -271,8 +271,10 @@ fn variables_are_put_in_and_their_values_are_shown_nowhere() {
          \x20 header=X-Key: ${{ANY}}\n\
          /no?${{API_TOKEN}}\n\
          /body\n\
-         \x20 data=${{ANY}}\n",
-        origin.url("/")
+         \x20 data=${{ANY}}\n\
+         http://${{API_TOKEN}}.localhost:{}/a tag=x-${{API_TOKEN}} tag=${{PLACE}}\n",
+        origin.url("/"),
+        origin.addr().port()
     );
     let run = || {
         Greenfetch::new()
@@ -299,6 +301,11 @@ fn variables_are_put_in_and_their_values_are_shown_nowhere() {
             );
             assert_eq!(records[0]["name"], "a-${PLACE}");
             assert!(records[1]["url_effective"].as_str().is_some_and(|url| url.ends_with("/gone?***")));
+            assert_eq!(records[3]["tags"], serde_json::json!(["x-***", "a"]));
+            assert_eq!(
+                (&records[3]["host"], came_to(&records[3])),
+                (&"***.localhost".into(), "pass 5".into())
+            );
         })
         .any_stderr()
         .status(1);

@@ -125,7 +125,12 @@ impl Planner {
     fn listed(&mut self, terms: &Arc<Terms>, word: Word<'_>, url: Result<Url, String>) -> Listed {
         let Word { urlnum, source, line, text, method, again } = word;
         let host = url.as_ref().ok().and_then(Url::host_str).unwrap_or_default();
-        let Copy { shared, tags, source, host, is_loopback } = self.copies.of(terms, source, host);
+        let Copy { shared, mut tags, source, mut host, is_loopback } = self.copies.of(terms, source, host);
+        if !self.masks.is_empty() {
+            // Told and counted by, but never connected to.
+            host = self.masks.mask(&host).into();
+            tags = tags.iter().map(|tag| self.masks.mask(tag).into()).collect();
+        }
         let subject = Subject {
             urlnum,
             location: Location { source, line },
