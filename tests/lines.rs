@@ -173,7 +173,10 @@ fn a_certificate_that_is_not_trusted_says_which_and_why() {
              FILE), or the server leaves out an intermediate",
         ),
         ("self-signed", "the certificate is self-signed, which nobody trusts (--cacert FILE names roots)"),
-        ("ca", "the certificate is self-signed, and an authority's own (CA:TRUE) and not a server's"),
+        (
+            "own-authority",
+            "the certificate is self-signed, and an authority's own (CA:TRUE) and not a server's",
+        ),
         ("leaf-as-ca", "the certificate is signed by one that is a server's own and not an authority's"),
     ] {
         let origin = TlsOrigin::start(name).script("/", Script::ok("hello"));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::support::Greenfetch;
 use crate::support::origin::{Origin, TlsOrigin};
 use crate::support::script::{Script, Steps as _};
-use crate::support::table::Table;
+use crate::support::table::{Table, came_to};
 use crate::support::wire::certificate;
 
 fn quickly() -> Greenfetch {
@@ -80,6 +80,32 @@ fn insecure_trusts_everybody_and_says_so() {
         .stdout("5 bytes received from {tls}/.\n".repeat(BAD.len()))
         .stderr_has("warning")
         .status(0);
+}
+
+#[test]
+fn the_very_certificate_that_cacert_names_is_good_also_as_an_authoritys_own_but_for_its_names_alone() {
+    let origin = TlsOrigin::start("own-authority").script("/", Script::ok("hello"));
+    let port = origin.addr().port();
+    let resolve = format!("a.test:{port}:127.0.0.1");
+    Greenfetch::new()
+        .args(["-4", "--resolve", &resolve])
+        .cacert(certificate("own-authority"))
+        .list(["127.0.0.1", "localhost", "a.test"].map(|host| origin.url_as("https", host, "/")))
+        .in_every_mode()
+        .json(|records| {
+            let came: Vec<_> = records.iter().map(came_to).collect();
+            assert_eq!(came, ["pass 5", "pass 5", "tls (tls)"]);
+            assert_eq!(records[0]["tls"]["verified"], true);
+        })
+        .stderr_has("the certificate is for another name than a.test: localhost, 127.0.0.1")
+        .status(1);
+    Greenfetch::new()
+        .cacert(certificate("ca"))
+        .list([origin.url("/")])
+        .in_every_mode()
+        .stdout("")
+        .stderr_has("the certificate is self-signed")
+        .status(1);
 }
 
 #[test]

@@ -63,17 +63,21 @@ pub(super) fn refusal(error: &CertificateError, chain: &[CertificateDer<'_>]) ->
     }
 }
 
-/// Who signs was used as who is signed, or the other way round: rustls has no words of its own for it.
+/// Whether a server showed an authority's certificate: rustls has no word of its own for it.
+pub(super) fn is_authority_as_server(error: &CertificateError) -> bool {
+    matches!(error, CertificateError::Other(_)) && format!("{error:?}").contains("CaUsedAsEndEntity")
+}
+
+/// Who signs was used as who is signed, or the other way round.
 fn misused(error: &CertificateError, own: Option<&CertificateDer<'_>>) -> String {
-    let said = format!("{error:?}");
     match own.and_then(|der| Certificate::from_der(der).ok()) {
-        Some(own) if said.contains("CaUsedAsEndEntity") && is_self_signed(&own) => {
+        Some(own) if is_authority_as_server(error) && is_self_signed(&own) => {
             "the certificate is self-signed, and an authority's own (CA:TRUE) and not a server's".to_owned()
         }
-        _ if said.contains("CaUsedAsEndEntity") => {
+        _ if is_authority_as_server(error) => {
             "the certificate is an authority's own and not a server's".to_owned()
         }
-        _ if said.contains("EndEntityUsedAsCa") => {
+        _ if format!("{error:?}").contains("EndEntityUsedAsCa") => {
             "the certificate is signed by one that is a server's own and not an authority's".to_owned()
         }
         _ => format!("the certificate is not valid: {error}"),
