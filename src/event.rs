@@ -251,9 +251,11 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Why nothing was taken up of a list that was read to its end; `None` when something was.
+    /// Why nothing was taken up of a list that was read to its end; `None` when something was, or an error of the list
+    /// says it.
     pub fn why_nothing(&self) -> Option<&'static str> {
         match (self.taken_up, self.list_ended) {
+            _ if self.list_error.is_some() => None,
             (0, true) if self.other_shards > 0 => Some("nothing to fetch in this shard (--shard)"),
             (0, true) if self.not_chosen > 0 => {
                 Some("nothing to fetch: all of the list is left out (--only, --skip, --tag)")

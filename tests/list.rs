@@ -235,7 +235,14 @@ fn what_is_no_list_at_all_is_said_and_named() {
     let utf16: Vec<u8> = "\u{feff}http://127.0.0.1/\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     for (bytes, word) in [(utf16, "UTF-16"), (b"\x7fELF\0\0\0\n".to_vec(), "list")] {
         Greenfetch::new().list_text(&bytes).stdout("").stderr_has("list").stderr_has(word).status(2);
-        Greenfetch::new().stdin(&bytes).operand("-").stdout("").any_stderr().status(2);
+        Greenfetch::new()
+            .stdin(&bytes)
+            .operand("-")
+            .in_every_mode()
+            .stdout("")
+            .stderr_has(word)
+            .stderr_lacks("nothing to fetch")
+            .status(2);
     }
     Greenfetch::new().operand("missing.txt").stdout("").stderr_has("missing.txt").status(2);
     Greenfetch::new().operand(".").stdout("").stderr_has("directory").status(2);
