@@ -22,7 +22,7 @@ const HTTPS_INSTRUCTIONS: u64 = 30_000;
 const OTHER_CALLS_PER_THOUSAND: u64 = 1300;
 
 /// At the peak, for each of 10 000 URLs that are parked, and then answered, at once: bytes.
-const BYTES_PARKED: u64 = 21_800;
+const BYTES_PARKED: u64 = 17_300;
 
 /// Tools are slow: nothing is to be late under them.
 const PATIENT: [&str; 6] = ["--connect-timeout", "0", "-m", "0", "--stall", "0"];

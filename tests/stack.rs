@@ -17,6 +17,9 @@ use crate::support::wire::certificate;
 /// that is a failure too.
 const STACK_KIB: u64 = if cfg!(debug_assertions) { 1024 } else { 256 };
 
+/// Stacks are counted in these.
+const PAGE_KIB: u64 = 4;
+
 /// The coroutines of a run with one URL at least: the timer, the giver of turns, the loop, the fetch.
 const LEAST_STACKS: usize = 4;
 
@@ -131,19 +134,15 @@ fn every_way_through_a_fetch_takes_less_than_half_of_a_stack() {
 }
 
 #[test]
-fn a_handshake_deepens_one_stack_for_all() {
+fn what_goes_deep_deepens_one_stack_for_all() {
     let (http, https) = (Origin::start(), TlsOrigin::start("localhost"));
     let [http, https] = [http, https].map(|origin| origin.script("/ok", Script::ok("hello")));
     let plain = way("http", &[], http.url("/ok"), "").depths_kib();
     let tls = way("https", &[], https.url_as("https", "localhost", "/ok"), "").depths_kib();
     println!("KiB of {STACK_KIB}: http {plain:?}, https {tls:?}");
-    assert_eq!(tls.len(), plain.len() + 1, "one stack more, on which handshakes take turns");
-    assert!(
-        tls[1] <= plain[0],
-        "a fetch over https kept {} KiB of its own stack, {} without TLS",
-        tls[1],
-        plain[0]
-    );
+    assert_eq!(tls.len(), plain.len(), "the deep stack is there for both, once ureq has written a request");
+    let deeper = tls.iter().zip(&plain).skip(1).filter(|(tls, plain)| **tls > **plain + PAGE_KIB).count();
+    assert_eq!(deeper, 0, "beside the deep stack one went deeper over https: {tls:?}, without {plain:?}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Knows HTTP, with ureq as its urlopen. Refuses to know lists, schedules and reports, and whether it runs in a
 //! coroutine or in a thread.
 
+mod asking;
 mod body;
 mod buffers;
 mod carrying;

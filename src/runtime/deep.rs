@@ -1,8 +1,8 @@
 //! One deep stack for all coroutines of a thread, lent to work that needs much of it and waits for nothing.
 //!
-//! A page of a stack that was touched once stays the process's. A TLS handshake goes twice as deep as all the rest of a
-//! fetch, and is over soon: on its own stack each parked connection kept 32 KiB of it, and keeps 16 when the
-//! handshakes take turns on this one (2026-11).
+//! A page of a stack that was touched once stays the process's. TLS goes twice as deep as all the rest of a fetch, and is
+//! soon back: on its own stack each parked connection kept 32 KiB of it, and keeps 12 when they take turns on this one
+//! (2026-11).
 //!
 //! Knows switching there and back. Refuses to know what the work is.
 #![expect(unsafe_code, reason = "a borrowed closure crosses a switch of stacks: argued where it does")]
