@@ -139,8 +139,8 @@ impl Exchange<'_> {
             self.absorb(&wire);
             return Ok(Err(Lost { failure, is_answered }));
         }
-        let Some(head) = wire.take_head_if(plain::is_plain) else { return self.send_by_ureq(wire) };
-        self.note_head(&head);
+        let Some(mut head) = wire.take_head_if(plain::is_plain) else { return self.send_by_ureq(wire) };
+        self.note_head(&mut head);
         Ok(Ok(Answer { head, rest: Rest::Plain(wire) }))
     }
 
@@ -159,8 +159,8 @@ impl Exchange<'_> {
         transport::take_back();
         let head = transport::take_head(&home);
         match (sent, head) {
-            (Ok(response), Some(head)) => {
-                self.note_head(&head);
+            (Ok(response), Some(mut head)) => {
+                self.note_head(&mut head);
                 Ok(Ok(Answer { head, rest: Rest::Ureq { home, response } }))
             }
             (sent, _) => Ok(Err(self.lost(&home, sent.err()))),
@@ -185,12 +185,13 @@ impl Exchange<'_> {
         Lost { failure, is_answered: wire.is_answered }
     }
 
-    fn note_head(&mut self, head: &Head) {
+    /// Takes what is for the record alone.
+    fn note_head(&mut self, head: &mut Head) {
         self.response.status = Some(head.status);
         self.response.version = Some(head.version);
-        self.response.content_type.clone_from(&head.content_type);
-        self.response.retry_after.clone_from(&head.retry_after);
-        self.response.headers.clone_from(&head.headers);
+        self.response.content_type = head.content_type.take();
+        self.response.retry_after = head.retry_after.take();
+        self.response.headers = head.headers.take();
     }
 
     fn http_request(&self) -> Result<http::Request<()>, Failure> {

@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Instant;
 
 use ureq::http;
 use url::Url;
@@ -263,7 +262,8 @@ impl<'a> Exchange<'a> {
         };
         let failure = wire.failure.take();
         if failure.is_none() && wire.is_reusable() {
-            self.client.pool.put(&self.key(), wire.into_connection(), Instant::now());
+            let now = self.watch.glance();
+            self.client.pool.put(&self.key(), wire.into_connection(), now);
         }
         failure
     }

@@ -21,6 +21,8 @@ pub(super) struct Stopwatch {
     since: u64,
     /// `since` as a moment.
     latest: Instant,
+    /// When the clock was looked at since then.
+    glance: Option<Instant>,
     timings: Timings,
 }
 
@@ -28,7 +30,7 @@ impl Stopwatch {
     pub(super) fn start(slot: Arc<Slot>, now: Instant) -> Stopwatch {
         let zero = slot.nanos(now);
         let timings = Timings::default();
-        Stopwatch { slot, started: now, zero, phase: None, since: zero, latest: now, timings }
+        Stopwatch { slot, started: now, zero, phase: None, since: zero, latest: now, glance: None, timings }
     }
 
     /// Enters a phase and leaves the one before.
@@ -41,7 +43,7 @@ impl Stopwatch {
         let now = Instant::now();
         let nanos = self.slot.enter(phase, now);
         self.close(nanos);
-        (self.phase, self.latest) = (Some(phase), now);
+        (self.phase, self.latest, self.glance) = (Some(phase), now, None);
         nanos
     }
 
@@ -59,8 +61,8 @@ impl Stopwatch {
 
     /// Reads what another one says that went on from this one.
     pub(super) fn catch_up(&mut self, other: &Stopwatch) {
-        let Stopwatch { slot: _, started: _, zero: _, phase, since, latest, ref timings } = *other;
-        (self.phase, self.since, self.latest) = (phase, since, latest);
+        let Stopwatch { slot: _, started: _, zero: _, phase, since, latest, glance, ref timings } = *other;
+        (self.phase, self.since, self.latest, self.glance) = (phase, since, latest, glance);
         self.timings.clone_from(timings);
     }
 
@@ -72,6 +74,11 @@ impl Stopwatch {
     /// When the latest phase began: a time that is near enough and costs no look at the clock.
     pub(super) fn latest(&self) -> Instant {
         self.latest
+    }
+
+    /// Looks at the clock. If no phase begins after it, this is when the attempt was over.
+    pub(super) fn glance(&mut self) -> Instant {
+        *self.glance.insert(Instant::now())
     }
 
     /// How long the first byte of the last answer took, from the moment the attempt had its slot; zero without one.
@@ -142,7 +149,7 @@ impl Stopwatch {
 
     /// The attempt is over.
     pub(super) fn stop(mut self) -> Timings {
-        let now = self.slot.nanos(Instant::now());
+        let now = self.slot.nanos(self.glance.unwrap_or_else(Instant::now));
         self.close(now);
         self.timings.total = self.offset(now);
         self.timings
