@@ -140,6 +140,7 @@ impl Exchange<'_> {
             return Ok(Err(Lost { failure, is_answered }));
         }
         let Some(mut head) = wire.take_head_if(plain::is_plain) else { return self.send_by_ureq(wire) };
+        wire.stays = head.keeps_alive;
         self.note_head(&mut head);
         Ok(Ok(Answer { head, rest: Rest::Plain(wire) }))
     }

@@ -70,13 +70,9 @@ pub(super) fn is_plain_path(path: &str) -> bool {
         && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:@/?".contains(&byte))
 }
 
-/// Whether an answer is one to be read by hand: a 200 of known length over a connection that stays, with nothing to be
-/// decoded.
+/// Whether an answer is one to be read by hand: a 200 of known length, with nothing to be decoded.
 pub(super) fn is_plain(head: &Head) -> bool {
-    head.status == 200
-        && head.keeps_alive
-        && matches!(head.framing, Framing::Length(_))
-        && head.content_encoding.is_none()
+    head.status == 200 && matches!(head.framing, Framing::Length(_)) && head.content_encoding.is_none()
 }
 
 #[cfg(test)]

@@ -236,7 +236,6 @@ impl Wire {
             self.buffers.input_consume(count);
             delivery.settle()?;
             if matches!(self.reading, Reading::Done) {
-                self.asked_open = true;
                 return Ok(());
             }
             if !delivery.wants_bytes() && self.connection.can_discard() {

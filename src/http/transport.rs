@@ -149,7 +149,7 @@ impl Transport for Patched {
     /// told that it asked.
     fn is_open(&mut self) -> bool {
         if let Patched::Lent(lent) = self {
-            lent.wire().asked_open = true;
+            lent.wire().stays = true;
         }
         false
     }

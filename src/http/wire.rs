@@ -84,8 +84,8 @@ pub(super) struct Wire {
     is_begun: bool,
     /// Why the exchange failed, when the wire knows.
     pub(super) failure: Option<Failure>,
-    /// ureq would use the connection again.
-    pub(super) asked_open: bool,
+    /// Another request may follow over the connection: by its head or, where ureq reads the answer, by ureq.
+    pub(super) stays: bool,
     /// Bytes came that belong to no response.
     pub(super) is_dirty: bool,
 }
@@ -133,7 +133,7 @@ impl Wire {
             is_answered: false,
             is_begun: false,
             failure: None,
-            asked_open: false,
+            stays: false,
             is_dirty: false,
         })
     }
@@ -141,11 +141,7 @@ impl Wire {
     /// Whether the connection may serve another request: ureq and the framing both say so, and nothing is left over.
     pub(super) fn is_reusable(&mut self) -> bool {
         let is_over = matches!(self.reading, Reading::Done);
-        self.asked_open
-            && is_over
-            && !self.is_dirty
-            && self.send_error.is_none()
-            && self.connection.is_drained()
+        self.stays && is_over && !self.is_dirty && self.send_error.is_none() && self.connection.is_drained()
     }
 
     /// Keeps the connection and gives up the rest.
