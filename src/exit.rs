@@ -110,7 +110,7 @@ pub fn exit_status(summary: &Summary, told: Told, allow_empty: bool) -> ExitStat
         return ExitStatus::Usage;
     }
     if summary.taken_up == 0 && summary.list_ended {
-        return if allow_empty || summary.other_shards > 0 { ExitStatus::Pass } else { ExitStatus::Empty };
+        return of_nothing(told, allow_empty || summary.other_shards > 0);
     }
     match summary.stop {
         Some(Stop::Signal(signal)) => return ExitStatus::Signal(signal),
@@ -132,6 +132,15 @@ pub fn exit_status(summary: &Summary, told: Told, allow_empty: bool) -> ExitStat
         return ExitStatus::Gate;
     }
     ExitStatus::Pass
+}
+
+/// Of a run that had nothing to fetch. Its reports are written all the same; gates have nothing to be about.
+fn of_nothing(told: Told, may_be_empty: bool) -> ExitStatus {
+    match (may_be_empty, told.write_failed) {
+        (false, _) => ExitStatus::Empty,
+        (true, true) => ExitStatus::Write,
+        (true, false) => ExitStatus::Pass,
+    }
 }
 
 #[cfg(test)]
@@ -164,6 +173,9 @@ mod tests {
         assert_eq!(exit_status(&ended(|s| s.taken_up = 0), Told::default(), true).code(), 0);
         let told = Told { write_failed: true, ..Told::default() };
         assert_eq!(exit_status(&ended(|_| {}), told, false).code(), 5);
+        assert_eq!(exit_status(&ended(|s| s.taken_up = 0), told, true).code(), 5);
+        assert_eq!(exit_status(&ended(|s| (s.taken_up, s.other_shards) = (0, 1)), told, false).code(), 5);
+        assert_eq!(exit_status(&ended(|s| s.taken_up = 0), told, false).code(), 3);
         for (pass, expected) in [(Some(true), 0), (Some(false), 4), (None, 4)] {
             assert_eq!(status(|s| s.gates = vec![gate(Some(true)), gate(pass)]), expected);
         }
