@@ -50,6 +50,19 @@ fn entries_are_chosen_by_pattern_tag_and_shard_and_keep_their_numbers() {
 }
 
 #[test]
+fn a_relative_line_is_chosen_by_the_url_that_it_leads_to() {
+    let origin = origin();
+    let list = format!("@base {}\nc\n../a\n", origin.url("/api/"));
+    for (options, expected) in [
+        (["--only", "*/api/*"], "3 bytes received from c.\n"),
+        (["--only", "c"], "3 bytes received from c.\n"),
+        (["--skip", "*/api/*"], "5 bytes received from ../a.\n"),
+    ] {
+        Greenfetch::new().args(options).list_text(&list).stdout(expected).stderr("").status(0);
+    }
+}
+
+#[test]
 fn shards_are_the_list_in_parts_and_an_empty_one_is_fine() {
     let origin = origin();
     let list: String = (0..20).map(|n| format!("{}?{n}\n", origin.url("/a"))).collect();

@@ -30,9 +30,10 @@ impl Choice {
     /// # Errors
     /// By what it is left out. What is not chosen is in no shard.
     pub(super) fn of(&self, entry: &Entry, terms: &Terms) -> Result<(), LeftOut> {
-        let is = |pattern: &String| {
-            matches(pattern, &entry.text) || terms.name.as_deref().is_some_and(|name| matches(pattern, name))
-        };
+        let url = entry.url.as_ref().map_or(entry.text.as_str(), |url| url.as_str());
+        // A relative line is known by where it leads: what is to be skipped is not sent because of a base.
+        let names = [Some(url), Some(entry.text.as_str()), terms.name.as_deref()];
+        let is = |pattern: &String| names.into_iter().flatten().any(|name| matches(pattern, name));
         let has = |tag: &String| terms.tags.iter().any(|own| **own == **tag);
         let is_chosen = (self.only.is_empty() || self.only.iter().any(is))
             && !self.skip.iter().any(is)
@@ -40,7 +41,6 @@ impl Choice {
         if !is_chosen {
             return Err(LeftOut::ByChoice);
         }
-        let url = entry.url.as_ref().map_or(entry.text.as_str(), |url| url.as_str());
         match self.shard {
             Some(Shard { index, of }) if hash(url) % u64::from(of) != u64::from(index - 1) => {
                 Err(LeftOut::ByShard)
