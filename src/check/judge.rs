@@ -338,6 +338,7 @@ mod tests {
             ("sha256", "=", "4062edaf750fb8074e7e83e0c9028c94e32468a8b6f1614774328ef045150f93"),
             ("type", "=", "application/JSON"),
             ("type", "~=", "json$"),
+            ("type", "~=", "^Application/JSON$"),
             ("time", "<=", "2s"),
             ("ttfb", "<=", "300ms"),
             ("tls-days", ">=", "20"),
@@ -375,6 +376,10 @@ mod tests {
             (
                 ("type", "=", "text/html"),
                 r#"check (check): expected a type "text/html", got "application/json""#,
+            ),
+            (
+                ("type", "!~=", "JSON"),
+                r#"check (check): expected a type that does not match /(?i)JSON/, got "application/json""#,
             ),
             (("time", "<=", "1s"), "check (check): expected time at most 1.000 s, got 1.200 s"),
             (("ttfb", "<", "300ms"), "check (check): expected ttfb below 0.300 s, got 0.300 s"),

@@ -177,10 +177,13 @@ fn text(key: &str, op: Op, value: &str) -> Result<TextTest, String> {
         .unwrap_or_else(|| Err(format!("{key} is a text, '{op}' compares figures: write {}", example(key))))
 }
 
-/// Media types have no case; a regular expression is held against one in lower case.
+/// Media types have no case (RFC 9110 §8.3.1), so what is wanted of one has none either: `type!~=HTML` would else hold of
+/// each page.
 fn media_type(op: Op, value: &str) -> Result<TextTest, String> {
-    let is_pattern = matches!(op, Op::Matches | Op::MatchesNot);
-    if is_pattern { text("type", op, value) } else { text("type", op, &value.to_ascii_lowercase()) }
+    match op {
+        Op::Matches | Op::MatchesNot => text("type", op, &format!("(?i){value}")),
+        _ => text("type", op, &value.to_ascii_lowercase()),
+    }
 }
 
 fn compared<T: PartialOrd>(key: &str, op: Op, bound: T) -> Result<Comparison<T>, String> {
