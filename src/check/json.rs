@@ -96,7 +96,7 @@ pub(super) enum ValueTest {
         value: Value,
         is_wanted: bool,
     },
-    Number(Comparison<f64>),
+    Number(Comparison<Figure>),
     /// Texts against texts, all others by their JSON.
     Text(TextTest),
 }
@@ -112,7 +112,7 @@ impl ValueTest {
         match op {
             Op::Is | Op::IsNot => Ok(ValueTest::Equal { value: parsed, is_wanted: op == Op::Is }),
             Op::Below | Op::AtMost | Op::Above | Op::AtLeast => {
-                let comparison = parsed.as_f64().and_then(|bound| Comparison::new(op, bound));
+                let comparison = Figure::of(&parsed).and_then(|bound| Comparison::new(op, bound));
                 comparison
                     .map(ValueTest::Number)
                     .ok_or_else(|| format!("'{value}' is no number to compare with"))
@@ -129,7 +129,9 @@ impl Test<Value> for ValueTest {
     fn holds(&self, actual: &Value) -> bool {
         match self {
             ValueTest::Equal { value, is_wanted } => is_equal(value, actual) == *is_wanted,
-            ValueTest::Number(comparison) => actual.as_f64().is_some_and(|actual| comparison.holds(&actual)),
+            ValueTest::Number(comparison) => {
+                Figure::of(actual).is_some_and(|actual| comparison.holds(&actual))
+            }
             ValueTest::Text(test) => match actual {
                 Value::String(text) => test.holds(text),
                 other => test.holds(&other.to_string()),
@@ -142,6 +144,53 @@ impl Test<Value> for ValueTest {
             ValueTest::Equal { is_wanted, .. } => !is_wanted,
             ValueTest::Number(_) => false,
             ValueTest::Text(test) => test.is_negated,
+        }
+    }
+}
+
+/// A number of JSON. Whole ones of 64 bits are compared as they are: as floating point, two that differ from 2⁵³ on
+/// would be the same.
+#[derive(Clone, Copy)]
+pub(super) enum Figure {
+    Whole(i128),
+    Real(f64),
+}
+
+impl Figure {
+    /// `None` for what is no number.
+    fn of(value: &Value) -> Option<Figure> {
+        let Value::Number(number) = value else { return None };
+        number.as_i128().map(Figure::Whole).or_else(|| number.as_f64().map(Figure::Real))
+    }
+
+    fn real(self) -> f64 {
+        match self {
+            Figure::Whole(whole) => whole as f64,
+            Figure::Real(real) => real,
+        }
+    }
+}
+
+impl PartialEq for Figure {
+    fn eq(&self, other: &Figure) -> bool {
+        self.partial_cmp(other) == Some(Ordering::Equal)
+    }
+}
+
+impl PartialOrd for Figure {
+    fn partial_cmp(&self, other: &Figure) -> Option<Ordering> {
+        match (self, other) {
+            (Figure::Whole(a), Figure::Whole(b)) => Some(a.cmp(b)),
+            (a, b) => a.real().partial_cmp(&b.real()),
+        }
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Figure::Whole(whole) => whole.fmt(f),
+            Figure::Real(real) => real.fmt(f),
         }
     }
 }
@@ -161,10 +210,7 @@ impl fmt::Display for ValueTest {
 /// Equality of JSON, where 1 and 1.0 are the same number (RFC 9535 §2.3.5.2.2).
 fn is_equal(one: &Value, other: &Value) -> bool {
     match (one, other) {
-        (Value::Number(a), Value::Number(b)) => {
-            a == b
-                || a.as_f64().partial_cmp(&b.as_f64()) == Some(Ordering::Equal) && (a.is_f64() || b.is_f64())
-        }
+        (Value::Number(_), Value::Number(_)) => Figure::of(one) == Figure::of(other),
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_equal(a, b))
         }
@@ -226,6 +272,17 @@ mod tests {
         let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         assert!(!is_equal(&value("9007199254740993"), &value("9007199254740992")));
         assert!(is_equal(&value("1e2"), &value("100")));
+        for (op, bound, expected) in [
+            (Op::AtMost, "9007199254740992", false),
+            (Op::Above, "9007199254740992", true),
+            (Op::AtLeast, "9007199254740994", false),
+            (Op::AtLeast, "9007199254740993", true),
+            (Op::Above, "-0.5", true),
+            (Op::Below, "1e300", true),
+        ] {
+            let test = ValueTest::new(op, bound).unwrap();
+            assert_eq!(test.holds(&value("9007199254740993")), expected, "{op} {bound}");
+        }
     }
 
     #[test]
