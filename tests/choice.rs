@@ -94,12 +94,12 @@ fn a_dry_run_prints_each_entry_as_a_list_of_its_own_and_sends_nothing() {
     let list = "@defaults max-time=5s tag=smoke header='X: d'\n\
                 \x20 header=Authorization: Bearer ${TOKEN}\n\
                 @base https://u:secret@a.example/${PLACE}/\n\
-                b?k=${TOKEN} expect=200 name='a b' max-time=1s # note\n\
+                b?k=${TOKEN} expect=200 name='a b' body*='a\tb' max-time=1s # note\n\
                 \x20 json={\"a\": \"# ${PLACE}\"}\n\
                 POST https://b.example/ user=me:hidden tag=x soft\n\
                 \x20 header=x: own\n\
                 ftp://a/\n";
-    let expected = "https://u:***@a.example/${PLACE}/b?k=${TOKEN} tag=smoke header='X: d' expect=200 name='a b' max-time=1s\n\
+    let expected = "https://u:***@a.example/${PLACE}/b?k=${TOKEN} tag=smoke header='X: d' expect=200 name='a b' body*=\"a\\tb\" max-time=1s\n\
                     \x20 header=Authorization: Bearer ${TOKEN}\n\
                     \x20 json={\"a\": \"# ${PLACE}\"}\n\
                     POST https://b.example/ max-time=5s tag=smoke user=me:*** tag=x soft\n\

@@ -10,6 +10,7 @@ use url::Url;
 
 use super::Entry;
 use super::audience::Found;
+use super::grammar::text_key;
 use super::http_url;
 use super::setting::{Setting, Term, Written};
 use super::variables::{Variables, expand, has_any};
@@ -34,11 +35,21 @@ pub(super) fn written(
             literal(&format!("{name}: {MASK}"))
         }
         Term::Body { .. } if cut.value.starts_with('@') => format!("@{}", file(cut, source, variables)),
+        // Where it is printed a raw tab would be spelled out, and read back as another text.
+        _ if cut.value.contains('\t') && cut.written().contains('\t') => return without_tabs(cut),
         _ => return Written { text: mask_urls(cut.written()).into(), is_own_line },
     };
     // The rest of a line needs no quotes.
     let value = if is_own_line { value.into() } else { quoted(&value) };
     Written { text: format!("{}={value}", cut.key).into(), is_own_line }
+}
+
+/// A setting with tabs as escapes, which it has in quotes alone.
+fn without_tabs(cut: &Cut<'_>) -> Written {
+    let value = if cut.is_literal { literal(&cut.value) } else { cut.value.to_string() };
+    let op = &cut.line[cut.key_at().end..cut.value_at.start];
+    let text = format!("{}{op}{}", cut.key, quoted(&value));
+    Written { text: mask_urls(&text).into(), is_own_line: false }
 }
 
 /// The path of a file as it is found from anywhere, its variables in it.
@@ -69,27 +80,47 @@ fn quoted(value: &str) -> Cow<'_, str> {
     format!("\"{}\"", escaped.replace('\n', "\\n").replace('\t', "\\t")).into()
 }
 
-/// The whole entry: the line of its URL, and indented lines for what needs one. What the line says takes the place of
+/// The whole entry: the line of its URL, and indented lines for what has one. What the line says takes the place of
 /// what `@defaults` say.
 pub(super) fn text(entry: &Entry, url: &str) -> Box<str> {
     let is_said = |setting: &&Setting| {
         let has_method = entry.method.is_some() && matches!(setting.term, Term::Method(_));
         !has_method && !entry.settings.iter().any(|own| own.term.is_about_the_same(&setting.term))
     };
-    let all = entry.defaults.iter().filter(is_said).chain(entry.settings.iter());
+    // Of addresses the first that fits holds, and the line's come first.
+    let (after, before): (Vec<_>, Vec<_>) =
+        entry.defaults.iter().filter(is_said).partition(|setting| matches!(setting.term, Term::Resolve(_)));
+    let all: Vec<_> = before.into_iter().chain(entry.settings.iter()).chain(after).collect();
     let (mut line, mut below) = (String::new(), String::new());
     if let Some(method) = &entry.method {
         line.push_str(method.as_str());
         line.push(' ');
     }
     line.push_str(&mask_userinfo_but(url, has_any));
-    for written in all.filter_map(|setting| setting.written.as_ref()) {
-        let (text, before) = if written.is_own_line { (&mut below, "\n  ") } else { (&mut line, " ") };
-        text.push_str(before);
-        text.push_str(&written.text);
+    for (at, setting) in all.iter().enumerate() {
+        let Some(written) = &setting.written else { continue };
+        if !written.is_own_line {
+            line.extend([" ", &written.text]);
+        } else if is_overruled(setting, &all[at + 1..]) {
+            line.extend([" ", &on_the_line(&written.text)]);
+        } else {
+            below.extend(["\n  ", &written.text]);
+        }
     }
     line.push_str(&below);
     line.into()
+}
+
+/// Whether what comes later, on the line of the URL, is about the same: below that line it would be what came last.
+fn is_overruled(setting: &Setting, later: &[&Setting]) -> bool {
+    let is_on_the_line = |later: &Setting| later.written.as_ref().is_some_and(|written| !written.is_own_line);
+    later.iter().any(|later| is_on_the_line(later) && later.term.is_about_the_same(&setting.term))
+}
+
+/// What had an indented line, as it stands among others.
+fn on_the_line(text: &str) -> String {
+    let cut = text_key(text).map(|(key, value)| (key, &text[value..]));
+    cut.map_or_else(|| text.to_owned(), |(key, value)| format!("{key}={}", quoted(value)))
 }
 
 /// An entry's URL without a base, its variables in it where it can be written so.

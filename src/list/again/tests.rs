@@ -84,6 +84,7 @@ fn is_read_as_it_was(text: &str) {
         assert_eq!(again.method, entry.method, "\n{text}\n{printed}");
         assert_eq!(terms(again), terms(&entry), "\n{text}\n{printed}");
         assert_eq!(again.again.as_deref(), Some(printed), "\n{text}");
+        assert!(!printed.contains('\t'), "\n{text}\n{printed}");
     }
 }
 
@@ -196,13 +197,17 @@ fn line_of(setting: Typed, way: usize) -> (String, bool) {
     }
 }
 
-/// Settings on a line and below it.
+/// Settings on a line and below it, some behind others there: as the first word some would take the rest of the line.
 fn settings(most: usize) -> impl Strategy<Value = (String, String)> {
-    vec((setting(), 0..5_usize), 0..most).prop_map(|all| {
+    vec((setting(), 0..5_usize, any::<bool>()), 0..most).prop_map(|all| {
         let (mut line, mut below) = (String::new(), String::new());
-        for (setting, way) in all.into_iter().filter(|((key, _, value), _)| is_taken(key, value)) {
+        for (setting, way, is_late) in all.into_iter().filter(|((key, _, value), ..)| is_taken(key, value)) {
             let (text, is_own_line) = line_of(setting, way);
-            let (place, before) = if is_own_line { (&mut below, "\n  ") } else { (&mut line, " ") };
+            let (place, before) = match (is_own_line, is_late) {
+                (true, _) => (&mut below, "\n  "),
+                (false, true) => (&mut below, "\n  bytes>=0 "),
+                (false, false) => (&mut line, " "),
+            };
             place.push_str(before);
             place.push_str(&text);
         }
@@ -270,6 +275,12 @@ fn what_is_easily_printed_wrong_is_right() {
         "https://a/ name=\"x: y@z\"",
         // The last word holds, in whichever order they would be printed.
         "https://a/ data=@body.json data=x",
+        "https://a/\n  name=\"a\" ${SEGMENT} \\ 'b'\n  expect=200 name=c",
+        "https://a/\n  header=X-A: 1 \"2\"\n  expect=200 header=X-A:",
+        "https://a/\n  header=X-A:\n  expect=200 header=\"X-A: 1\"\n  header=X-A: 2",
+        "https://a/ name='a\t$${A} b'\n  header=X-A: 1\t2\n  expect=200 header=X-A:",
+        "https://a/\n  name==a b\n  expect=200 name=c",
+        "@defaults\n  data=a b\n  expect=200 data=c\nhttps://a/",
         "https://a/ header=\"Cookie: ${PASS}\" header=Cookie:",
         "https://a/ data=\"@a b'\\\"#.json\"",
         "@base http://localhost:${PORT}/v1/\nhealth\n/\n?x\n//b.example/",
@@ -278,6 +289,14 @@ fn what_is_easily_printed_wrong_is_right() {
     ] {
         is_read_as_it_was(text);
     }
+}
+
+#[test]
+fn addresses_of_the_line_stay_before_those_of_the_defaults() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "@defaults resolve=*:80:192.0.2.1 bytes>1\nhttp://a/ resolve=a:80:192.0.2.2";
+    let printed = read(folder.path(), text)[0].again.clone().unwrap();
+    assert_eq!(&*printed, "http://a/ bytes>1 resolve=a:80:192.0.2.2 resolve=*:80:192.0.2.1");
 }
 
 #[test]
