@@ -311,6 +311,7 @@ mod tests {
             urlnum: 0,
             location: Location { source: "list".into(), line: 1 },
             listed: "http://a/".to_owned(),
+            leads_to: None,
             name: None,
             tags: Arc::default(),
             method: Method::GET,

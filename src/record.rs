@@ -147,7 +147,7 @@ impl Record {
         let subject = &outcome.subject;
         let last = outcome.last();
         let seen = &last.response;
-        let url = final_url(seen, &subject.listed);
+        let url = final_url(seen, subject.leads_to.as_deref().unwrap_or(&subject.listed));
         let started = times::since_run_began(outcome, run);
         Record {
             r#type: "result".into(),
@@ -202,8 +202,8 @@ impl Record {
 }
 
 /// As asked, without userinfo and fragment; `None` for what is no http URL.
-fn final_url(seen: &Response, listed: &str) -> Option<Url> {
-    let mut url = seen.url_effective.as_deref().cloned().or_else(|| Url::parse(listed).ok())?;
+fn final_url(seen: &Response, asked: &str) -> Option<Url> {
+    let mut url = seen.url_effective.as_deref().cloned().or_else(|| Url::parse(asked).ok())?;
     if !matches!(url.scheme(), "http" | "https") {
         return None;
     }

@@ -214,6 +214,9 @@ pub struct Subject {
     pub location: Location,
     /// The URL as the list says it, a password masked; for a line that is no URL, its text.
     pub listed: String,
+    /// Where the line leads when its text is no whole URL, as behind a `@base`; a password masked. `None` when it is one, or
+    /// leads nowhere.
+    pub leads_to: Option<Box<str>>,
     /// What the user calls it; `None` when nothing was said.
     pub name: Option<String>,
     /// What it belongs to, in the order given; shared by all that have the same.

@@ -202,11 +202,15 @@ fn defaults_and_base_hold_to_the_end_of_their_file_and_in_what_it_includes() {
 #[test]
 fn the_command_line_can_give_a_base_and_defaults() {
     let origin = origin();
+    let leads_to = origin.url("/api/c");
     Greenfetch::new()
         .args(["--base", &origin.url("/api/"), "--defaults", "name='from here' header='X: y'"])
         .list(["c", "POST /a"])
-        .json(|records| {
+        .in_every_mode()
+        .json(move |records| {
             assert!(records.iter().all(|record| record["name"] == "from here"));
+            assert!(records.iter().all(|record| record["scheme"] == "http"));
+            assert_eq!(records[0]["url_effective"], leads_to.as_str());
             assert_eq!(records[1]["method"], "POST");
         })
         .stderr("")

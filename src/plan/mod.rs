@@ -134,6 +134,7 @@ impl Planner {
         let subject = Subject {
             urlnum,
             location: Location { source, line },
+            leads_to: url.as_ref().ok().and_then(|url| self.elsewhere(&text, url)),
             listed: self.masked(text),
             name: terms.name.as_deref().map(|name| self.masks.mask(name).into_owned()),
             tags,
@@ -159,6 +160,7 @@ impl Planner {
             urlnum,
             location,
             listed: self.masked(url.as_str().to_owned()),
+            leads_to: None,
             name: None,
             tags: Arc::default(),
             method: self.bare.method.clone(),
@@ -206,6 +208,13 @@ impl Planner {
         let (defaults, own) = (Arc::clone(defaults), Arc::clone(own));
         *memory = Some(Made { defaults, own, terms: Arc::clone(&terms) });
         terms
+    }
+
+    /// Where a text leads that does not begin as the URL does.
+    fn elsewhere(&self, text: &str, url: &Url) -> Option<Box<str>> {
+        let is_whole =
+            text.split_once("://").is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case(url.scheme()));
+        (!is_whole).then(|| self.masked(url.as_str().to_owned()).into())
     }
 
     /// The URL as the list says it, passwords and secrets masked; a million of them have none.

@@ -35,6 +35,7 @@ pub(crate) fn subject(line: u32) -> Arc<Subject> {
         urlnum: u64::from(line) - 1,
         location: Location { source: "urls.txt".into(), line },
         listed: format!("http://a.example/{line}"),
+        leads_to: None,
         name: None,
         tags: Arc::default(),
         method: Method::GET,

@@ -22,6 +22,7 @@ pub(crate) fn request_with(urlnum: u64, host: &str, change: impl FnOnce(&mut Req
         urlnum,
         location: Location { source: "list".into(), line: 1 },
         listed: url.to_string(),
+        leads_to: None,
         name: None,
         tags: Arc::default(),
         method: Method::GET,

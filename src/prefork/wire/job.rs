@@ -130,6 +130,7 @@ impl<'a> Job<'a> {
             urlnum: self.urlnum,
             location: Location { source: Arc::default(), line: 0 },
             listed: String::new(),
+            leads_to: None,
             name: None,
             tags: Arc::default(),
             method: method(self.method)?,
