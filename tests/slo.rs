@@ -56,6 +56,17 @@ fn a_failure_comes_before_a_gate_and_nothing_measured_is_a_missed_one() {
 }
 
 #[test]
+fn a_report_that_is_read_as_a_page_says_which_gate_was_missed() {
+    Greenfetch::new()
+        .args(["--slo", "ttfb.max<1m", "--report", "md=/dev/stdout"])
+        .list(["http://127.0.0.1:1/ soft"])
+        .stdout_has("### greenfetch: 0 of 1 URL passed, 1 soft, slo missed\n")
+        .stdout_has("slo <code>ttfb&#46;max&#60;1m</code> **missed**: <code>expected below 60 s, but nothing was measured")
+        .any_stderr()
+        .status(4);
+}
+
+#[test]
 fn with_nothing_said_at_all_the_status_still_tells() {
     let origin = Origin::start().script("/", Script::ok("x".repeat(40_000_000)));
     Greenfetch::new()

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::figures::{bytes, count, seconds};
+use super::headline::{headline, is_bad, missed};
 use super::rows::{Row, Whole, worst_first};
 use super::timeline;
 use crate::outcome::Kind;
@@ -75,18 +76,12 @@ fn begin(title: &str, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn title(whole: Whole<'_>) -> String {
-    let summary = whole.summary;
-    let urls = count(summary.results, "URL", "URLs");
-    match (summary.failed, summary.cancelled) {
-        (0, 0) => format!("greenfetch: {urls} passed"),
-        (0, cancelled) => format!("greenfetch: {cancelled} of {urls} not finished"),
-        (failed, _) => format!("greenfetch: {failed} of {urls} failed"),
-    }
+    format!("greenfetch: {}", headline(whole.summary))
 }
 
 fn heading(whole: Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
     let (run, summary) = (whole.run, whole.summary);
-    let class = if summary.failed + summary.cancelled > 0 { " class=\"bad\"" } else { "" };
+    let class = if is_bad(summary) { " class=\"bad\"" } else { "" };
     writeln!(out, "<h1{class}>{}</h1>", text(&title(whole)))?;
     let counts = [
         (summary.passed, "passed"),
@@ -104,6 +99,9 @@ fn heading(whole: Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     if let Some(stop) = &summary.stop {
         write!(out, "; stopped by {}", text(stop))?;
+    }
+    for (gate, words) in missed(summary) {
+        write!(out, "</p>\n<p>slo {} missed: {}", text(gate), text(&words))?;
     }
     let sources = run.sources.join(", ");
     let among = if run.processes > 1 { format!(" in {} processes", run.processes) } else { String::new() };

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::figures::{bytes, seconds};
+use super::headline::{headline, missed};
 use super::rows::{Row, Whole, worst_first};
 use crate::outcome::Kind;
 use crate::sanitize::{escape, shorten};
@@ -76,14 +77,7 @@ fn heading(whole: Whole<'_>) -> String {
     let summary = whole.summary;
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = match (summary.failed, summary.cancelled) {
-        (0, 0) => write!(text, "### greenfetch: {} passed\n\n", count(summary.results)),
-        (0, cancelled) => {
-            write!(text, "### greenfetch: {cancelled} of {} not finished\n\n", count(summary.results))
-        }
-        (failed, _) => write!(text, "### greenfetch: {failed} of {} failed\n\n", count(summary.results)),
-    };
-    let _ = write!(text, "{} passed", summary.passed);
+    let _ = write!(text, "### greenfetch: {}\n\n{} passed", headline(summary), summary.passed);
     for (number, word) in
         [(summary.failed, "failed"), (summary.soft, "soft"), (summary.cancelled, "cancelled")]
     {
@@ -99,11 +93,10 @@ fn heading(whole: Whole<'_>) -> String {
         let _ = write!(text, "; stopped by {}", code(stop));
     }
     text.push('\n');
+    for (gate, words) in missed(summary) {
+        let _ = write!(text, "\nslo {} **missed**: {}\n", code(gate), code(&words));
+    }
     text
-}
-
-fn count(urls: u64) -> String {
-    super::figures::count(urls, "URL", "URLs")
 }
 
 fn failure(row: &Row) -> String {

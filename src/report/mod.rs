@@ -24,6 +24,7 @@ mod github;
 #[cfg(test)]
 mod golden;
 mod guard;
+mod headline;
 mod held_back;
 mod html;
 mod json;
