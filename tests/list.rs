@@ -212,6 +212,28 @@ fn an_error_of_the_list_is_found_before_anything_is_fetched() {
     assert_eq!(origin.connections(), 0);
 }
 
+/// With a base every word is a URL: a check that nobody indented would be one that is fetched, and never judged.
+#[test]
+fn behind_a_base_a_setting_is_no_url() {
+    let origin = Origin::start().script("/a", Script::ok("hello")).script("/expect=404", Script::ok("!"));
+    let a = origin.url("/a");
+    for line in ["expect=404", "body*=nope", "!header.x", "json.$.ok==true # note", "soft=true"] {
+        Greenfetch::new()
+            .list_text(format!("@base {a}\na\n{line}\n"))
+            .stdout("")
+            .stderr_has("list:3:1: a setting where a URL begins")
+            .stderr_has("./")
+            .status(2);
+    }
+    assert_eq!(origin.connections(), 0);
+    Greenfetch::new()
+        .list_text(format!("@base {a}\na\n./expect=404\n"))
+        .in_every_mode()
+        .stdout("5 bytes received from a.\n1 bytes received from ./expect=404.\n")
+        .stderr("")
+        .status(0);
+}
+
 #[test]
 fn all_errors_of_all_lists_are_told_at_once() {
     let origin = origin();

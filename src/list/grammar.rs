@@ -279,6 +279,10 @@ fn parse_text(line: &str, has_base: bool) -> Line<'_> {
     if first.at > 0 && is_more(&first) {
         return Line::More(Rest { line, at: first.at });
     }
+    if has_base && is_setting(first.text) {
+        let hint = "indent it if it belongs to the URL above; a URL of that name begins with ./";
+        return fault(line, &first, "a setting where a URL begins", hint);
+    }
     match second {
         Some(second) if is_url_word(second.text) => before_url(line, &first, &second, words.next().as_ref()),
         second if has_base && !http_url::has_scheme(first.text) => relative(line, &first, second.as_ref()),
@@ -370,6 +374,14 @@ pub(super) fn text_key(word: &str) -> Option<(&str, usize)> {
     let (key, behind) = word.split_at(key_length(word)?);
     let (op, value) = Op::split(behind)?;
     (op == Op::Is && TEXT_KEYS.contains(&key)).then_some((key, word.len() - value.len()))
+}
+
+/// Whether a word that is not indented is a setting of ours all the same, with what only a setting has. With a base it
+/// would be a URL, and the check that it says would be lost.
+fn is_setting(word: &str) -> bool {
+    // A path of JSON that goes on behind a blank has no end here.
+    let Some(end) = key_length(word) else { return is_key(word) };
+    is_key(&word[..end]) && (end < word.len() || word.starts_with('!'))
 }
 
 /// Whether an indented word is a setting of the entry above: a key with an operator, or a key that stands alone.

@@ -35,6 +35,16 @@ fn a_line_with_a_url_is_an_entry() {
 }
 
 #[test]
+fn with_a_base_a_setting_that_is_not_indented_is_an_error() {
+    for text in ["expect=404", "!json.$.error", "body~=x y", "name=a/b", "json.$.a[?@.b == 1]==2"] {
+        assert!(matches!(based(text), Line::Error(_)), "{text}");
+    }
+    for text in ["./expect=404", "soft", "date=2026/x", "expect", "x?expect=404", "header.x", "/name=x"] {
+        assert!(matches!(based(text), Line::Entry { .. }), "{text}");
+    }
+}
+
+#[test]
 fn nothing_and_comments_are_blank_in_any_encoding() {
     for text in [&b""[..], b" \t ", b"#", b"# x", b"  #https://a/", b"#\xff\xfe\x00\x07"] {
         assert_eq!(line(text), Line::Blank, "{text:?}");
