@@ -224,7 +224,9 @@ impl Test<str> for HeaderTest {
         match self {
             HeaderTest::Text(test) => test.holds(value),
             HeaderTest::Number(comparison) => {
-                value.trim().parse().is_ok_and(|actual| comparison.holds(&actual))
+                // "infinity" is read as a figure too, and would be above every bound.
+                let actual = value.trim().parse().ok().filter(|actual: &f64| actual.is_finite());
+                actual.is_some_and(|actual| comparison.holds(&actual))
             }
         }
     }
@@ -268,6 +270,7 @@ mod tests {
                 header("Via", "a"),
                 header("via", "b"),
                 header("Age", " 7"),
+                header("X-Left", "infinity"),
                 header("Set-Cookie", "s=1"),
             ]),
             size_delivered: BODY.len() as u64,
@@ -361,6 +364,10 @@ mod tests {
                 r#"check (check): expected a body that does not match /true/, got "{\"ok\":true}""#,
             ),
             (("header.x", "", ""), "check (check): expected a header x, got none"),
+            (
+                ("header.x-left", ">=", "1"),
+                r#"check (check): expected a header x-left at least 1, got "infinity""#,
+            ),
             (("!header.via", "", ""), r#"check (check): expected no header via, got "a", "b""#),
             (
                 ("header.via", "!=", "b"),
