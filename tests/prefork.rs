@@ -180,6 +180,14 @@ fn what_was_lost_is_asked_for_again_by_another_process_where_it_may_be() {
             assert!(before.iter().all(|attempt| attempt["class"] == "internal"), "{}", finished.story);
         }
 
+        let (gate, again) = (Gate::new(), ["--mode", mode, "--until-pass", "60s"]);
+        let origin = held(&gate);
+        let run = running(&origin, 6, &again);
+        sys::kill(run.children()[0], libc::SIGKILL);
+        gate.open();
+        let finished = run.finish();
+        assert_eq!(finished.status, Some(0), "another round has them all pass: {}", finished.story);
+
         let origin = held(&Gate::new());
         let posted = running(&origin, 2, &[&retry[..], &["-X", "POST"]].concat());
         posted.children().into_iter().for_each(|process| sys::kill(process, libc::SIGKILL));

@@ -107,6 +107,7 @@ impl Rounds {
         let urlnum = request.subject.urlnum;
         let failure = attempts.last().and_then(|last| last.failure.as_ref());
         let class = failure.map(|failure| failure.class);
+        let is_lost = attempts.last().is_some_and(|last| last.is_lost);
         let is_cut = class == Some(Class::Timeout) && self.is_over(now);
         match (class, self.open.get_mut(&urlnum)) {
             (None, Some(open)) if open.passes + 1 < self.in_a_row && !self.stopped => {
@@ -126,7 +127,7 @@ impl Rounds {
                 return None;
             }
             (Some(_), _) if self.stopped => {}
-            (Some(class), _) if !may_pass(request, class) => {
+            (Some(class), _) if !may_pass(request, class, is_lost) => {
                 if !request.subject.soft {
                     self.give_up_hope(|| no_second_time(request, class));
                 }
@@ -279,10 +280,10 @@ fn add(failure: Option<&mut Failure>, words: Option<&str>) {
     }
 }
 
-/// Whether another round may show something else: a bug of ours stays one, and some methods are not sent twice
-/// (RFC 9110 §9.2.2).
-fn may_pass(request: &Request, class: Class) -> bool {
-    request.subject.method.is_idempotent() && !matches!(class, Class::Internal | Class::Url)
+/// Whether another round may show something else: a bug of ours stays one, unless it is that a process was lost, which
+/// says nothing of the URL, and some methods are not sent twice (RFC 9110 §9.2.2).
+fn may_pass(request: &Request, class: Class, is_lost: bool) -> bool {
+    request.subject.method.is_idempotent() && (is_lost || !matches!(class, Class::Internal | Class::Url))
 }
 
 fn no_second_time(request: &Request, class: Class) -> String {

@@ -135,6 +135,14 @@ fn what_can_never_pass_ends_the_waiting_unless_it_is_soft() {
 }
 
 #[test]
+fn what_was_lost_with_its_process_is_asked_for_in_the_next_round() {
+    let (mut rounds, now) = rounds(60, 1);
+    let lost = Box::new(Attempt { is_lost: true, ..*failed(now, Class::Internal, None) });
+    assert!(rounds.take(&request(0, "a.test"), vec![lost], now).is_none());
+    assert_eq!(next(&mut rounds, now), Ok(vec![0]));
+}
+
+#[test]
 fn soft_lines_are_asked_again_with_the_others_and_never_alone() {
     let (mut rounds, now) = rounds(60, 1);
     let soft = request_with(0, "a.test", |request| Arc::make_mut(&mut request.subject).soft = true);
