@@ -128,3 +128,26 @@ fn what_is_no_refusal_does_not_end_the_sending() {
             .status(0);
     }
 }
+
+#[test]
+fn what_was_never_sent_is_not_counted_as_sent() {
+    const LAST: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nthanks";
+    for mode in MODES {
+        // They end the connection while the body is on its way.
+        let urls =
+            [server(1000, b"", 0, LAST), server(1000, b"", 0, b"")].map(|addr| format!("http://{addr}/"));
+        putting()
+            .args(mode.iter().copied())
+            .list(urls)
+            .json(|records| {
+                let outcomes = [came_to(&records[0]), came_to(&records[1])];
+                assert_eq!(outcomes, ["pass 6", "closed (send)"], "{records:?}");
+                for record in &records {
+                    let sent = record["size_upload"].as_u64();
+                    assert!(sent.is_some_and(|sent| (1000..LARGE as u64).contains(&sent)), "{record}");
+                }
+            })
+            .any_stderr()
+            .status(1);
+    }
+}

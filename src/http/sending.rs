@@ -86,22 +86,22 @@ pub(super) struct Sending<'a> {
 }
 
 impl Sending<'_> {
-    /// Sends all of it, waiting for room, unless it is refused. Says how much was left.
+    /// Sends all of it, waiting for room, unless it is refused. What is left in `bytes` was not sent, whatever came of it.
     ///
     /// # Errors
     /// As `Connection::send_all`.
-    pub(super) fn send(self, mut bytes: &[u8]) -> io::Result<usize> {
-        while let Err(error) = self.connection.send_some(&mut bytes) {
+    pub(super) fn send(self, bytes: &mut &[u8]) -> io::Result<()> {
+        while let Err(error) = self.connection.send_some(bytes) {
             if error.kind() != io::ErrorKind::WouldBlock {
                 return Err(error);
             }
             self.early.listen(self.connection, self.lender)?;
             if self.early.is_refusal {
-                return Ok(bytes.len());
+                return Ok(());
             }
             self.connection.wait_for_room(self.slot, self.until, !self.early.is_deaf)?;
         }
-        Ok(0)
+        Ok(())
     }
 }
 

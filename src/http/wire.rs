@@ -316,9 +316,9 @@ impl Wire {
     }
 
     pub(super) fn send(&mut self, amount: usize) -> Result<(), Failure> {
-        if self.is_asked || self.early.is_refusal {
+        if self.is_asked || self.early.is_refusal || self.send_error.is_some() {
             // The answer is here already: ureq writes the request once more only to judge the answer, or the rest of a
-            // body that nobody wants.
+            // body that nobody wants. Or nothing can be sent any more, and the answer is all that may still come.
             self.buffers.release_output();
             return Ok(());
         }
@@ -352,12 +352,13 @@ impl Wire {
             slot: self.watch.slot(),
             until: self.limits.total_at,
         };
-        let left = sending.send(self.buffers.sent(amount));
-        self.size_upload += (amount - left.as_ref().copied().unwrap_or(0)) as u64;
+        let mut left = self.buffers.sent(amount);
+        let sent = sending.send(&mut left);
+        self.size_upload += (amount - left.len()) as u64;
         if self.early.is_refusal {
             return Err(io::Error::other("the server answered before it had read the request"));
         }
-        left.map(drop)
+        sent
     }
 
     fn note_sent(&mut self, sent: io::Result<()>) -> Result<(), Failure> {
