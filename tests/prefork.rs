@@ -250,6 +250,32 @@ fn a_process_that_stands_still_holds_no_run_that_is_to_end() {
 
 /// While it is blocked it says so by no word of its worker; who asks is told by the run, with the URL as the list has it.
 #[test]
+fn a_process_that_stands_still_past_a_limit_of_time_is_replaced() {
+    for (mode, retry) in [(MODES[0], "5"), (MODES[1], "0")] {
+        let gate = Gate::new();
+        let origin = held(&gate);
+        let args =
+            ["--processes", "2", "-m", "2", "--json", "--mode", mode, "--retry", retry, "--retry-delay", "0"];
+        let running = Greenfetch::new().args(args).list((0..12).map(|_| origin.url("/held"))).spawn();
+        origin.wait_for_requests("/held", 12);
+        sys::kill(running.children()[0], libc::SIGSTOP);
+        gate.open();
+        let finished = running.finish();
+        let records = parse_records(&finished.stdout);
+        let lost = records.iter().filter(|record| record["outcome"] != "pass" || record["num_retries"] != 0);
+        let lost: Vec<&Value> = lost.collect();
+        assert_eq!(finished.status, Some(if retry == "0" { 101 } else { 0 }), "{}", finished.story);
+        assert!(records.len() == 12 && lost.len() >= 4, "{}", finished.story);
+        for record in lost {
+            assert_eq!(record["attempts"][0]["class"], "internal", "{}", finished.story);
+            let message = record["error"]["message"].as_str();
+            let wanted = (retry == "0").then_some("the process that fetched it stood still and was ended");
+            assert_eq!(message, wanted, "{}", finished.story);
+        }
+    }
+}
+
+#[test]
 fn a_worker_that_stands_still_in_a_process_is_told_while_it_does_and_in_the_summary() {
     let (gate, library) = (Gate::new(), Preload::make("blocking_call"));
     let answer = "HTTP/1.1 200 OK\r\nX-Block: yes\r\nContent-Length: 2\r\n\r\nok";

@@ -41,6 +41,12 @@ pub(super) struct Link {
     load: AtomicUsize,
     answered: AtomicU64,
     is_told_to_stop: AtomicBool,
+    /// So often something was heard of it.
+    heard: AtomicU64,
+    /// It was hailed, and nothing was heard since.
+    is_hailed: AtomicBool,
+    /// It did not answer and was ended for that.
+    stood_still: AtomicBool,
     /// `--output-dir`.
     folder: Option<PathBuf>,
     /// Where the task waits that writes.
@@ -146,6 +152,9 @@ impl Link {
             load: AtomicUsize::new(0),
             answered: AtomicU64::new(0),
             is_told_to_stop: AtomicBool::new(false),
+            heard: AtomicU64::new(0),
+            is_hailed: AtomicBool::new(false),
+            stood_still: AtomicBool::new(false),
             writer,
             runtime,
             state: Mutex::default(),
@@ -200,6 +209,32 @@ impl Link {
             wire::write(&Order::Stop, &mut self.state().outbox);
             self.writer.wake();
         }
+    }
+
+    /// A number that grows whenever something is heard of the process.
+    pub(super) fn heard(&self) -> u64 {
+        self.heard.load(Ordering::SeqCst)
+    }
+
+    /// Asks whether the process is there; gives what had been heard before.
+    pub(super) fn hail(&self) -> u64 {
+        let heard = self.heard();
+        if !self.is_hailed.swap(true, Ordering::SeqCst) {
+            wire::write(&Order::Hail, &mut self.state().outbox);
+            self.writer.wake();
+        }
+        heard
+    }
+
+    /// Ends the process, which is there but does not go on.
+    pub(super) fn end_as_still(&self) {
+        self.stood_still.store(true, Ordering::SeqCst);
+        self.kill();
+    }
+
+    /// Whether it was ended for that.
+    pub(super) fn stood_still(&self) -> bool {
+        self.stood_still.load(Ordering::SeqCst)
     }
 
     /// Ends the process at once.
@@ -261,6 +296,9 @@ impl Link {
         loop {
             match socket.recv(&mut block) {
                 Ok(count @ 1..) => {
+                    // In this order: who hails looks at them in the other one.
+                    self.is_hailed.store(false, Ordering::SeqCst);
+                    self.heard.fetch_add(1, Ordering::SeqCst);
                     words.extend_from_slice(&block[..count]);
                     if self.hear(&mut words).is_err() {
                         self.kill();
@@ -310,6 +348,7 @@ impl Link {
             Report::Trace(id, trace) => self.trace(id, trace.read()?),
             Report::Phases(phases) => self.relay(&phases)?,
             Report::Stall(stall) => self.note(stall)?,
+            Report::Here => {}
             Report::Ready(_) | Report::Refused(_) => return Err(Garbled),
         }
         Ok(())

@@ -2,7 +2,7 @@
 //!
 //! List, schedule, retries and sinks are the run's, so that every limit holds as with one process. A process is a remote
 //! [`Fetch`]: a request goes over a socket, and its fetch parks here until the attempt comes back, with its checks judged
-//! and its body saved. A process that ends is replaced; what it had in hand is one `internal` failure each.
+//! and its body saved. A process that ends or stands still is replaced; what it had in hand is one `internal` failure each.
 //!
 //! Knows processes, what they are told and which request goes to which. Refuses to know HTTP: what makes the attempts is
 //! the `Client` of any run.
@@ -10,6 +10,7 @@
 mod balance;
 mod link;
 mod nursery;
+mod overdue;
 mod remote;
 mod serve;
 mod standstill;

@@ -119,7 +119,8 @@ impl Nursery {
     fn replace(&mut self, seat: usize, link: &Link) {
         link.kill();
         let ended = self.bury(seat);
-        link.lose(&format!("the process that fetched it {ended}"), Instant::now());
+        let how = if link.stood_still() { "stood still and was ended" } else { &ended };
+        link.lose(&format!("the process that fetched it {how}"), Instant::now());
         let place = &mut self.places[seat];
         place.useless = if link.was_of_use() { 0 } else { place.useless + 1 };
         self.fill_again(seat, ended);

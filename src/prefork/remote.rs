@@ -13,6 +13,7 @@ use url::Position;
 
 use super::balance::{self, Standing};
 use super::link::{Link, SIGKILL, Ticket};
+use super::overdue::Overdue;
 use crate::http::{Fetch, Tracer};
 use crate::outcome::{Attempt, Class, Failure};
 use crate::request::Request;
@@ -193,7 +194,10 @@ impl Fetch for Remote {
         let started = Instant::now();
         let fetched = self.ask(request, slot, tracer, started);
         fetched
-            .and_then(|(link, ticket)| self.await_answer(&link, &ticket, slot))
+            .and_then(|(link, ticket)| {
+                let overdue = Overdue::new(&link, request.limits.max_time);
+                self.await_answer(&link, &ticket, slot, overdue)
+            })
             .unwrap_or_else(|failure| Box::new(Attempt::failed(started, Instant::now(), failure)))
     }
 
@@ -259,13 +263,21 @@ impl Remote {
     ///
     /// # Errors
     /// `cancelled` when it does not.
-    fn await_answer(&self, link: &Link, ticket: &Ticket, slot: &Slot) -> Result<Box<Attempt>, Failure> {
+    fn await_answer(
+        &self,
+        link: &Link,
+        ticket: &Ticket,
+        slot: &Slot,
+        mut overdue: Overdue<'_>,
+    ) -> Result<Box<Attempt>, Failure> {
         loop {
             if let Some(attempt) = ticket.take() {
                 return Ok(attempt);
             }
-            if slot.park(None) == Wake::Stopped {
-                break;
+            match slot.park(overdue.look_at()) {
+                Wake::Woken => {}
+                Wake::Late => overdue.look(slot),
+                Wake::Stopped => break,
             }
         }
         self.crew.is_closing.store(true, Ordering::SeqCst);

@@ -160,6 +160,7 @@ impl Desk {
                     self.checks.insert(number, compiled.map_err(garbled)?);
                 }
                 Order::Stop => self.runtime.stop(),
+                Order::Hail => standstill::answer_hail(&self.mouth),
                 Order::Terms(_) => return Err(garbled(Garbled)),
             }
             if stream.buffer().is_empty() && !errands.is_empty() {

@@ -75,6 +75,14 @@ pub(super) fn teller(mouth: Arc<Mouth>) -> impl FnMut(Option<&Stall>) + Send {
     }
 }
 
+/// Says that this process is there, past a worker that may be busy.
+pub(super) fn answer_hail(mouth: &Mouth) {
+    let mut message = Vec::new();
+    wire::write(&Report::Here, &mut message);
+    // Where the root is in the middle of a message, that says as much.
+    let _ = mouth.interject(&message);
+}
+
 /// Whether it began, ended, is another one, or has grown since it was told.
 fn is_news(told: Option<Duration>, lasted: Option<Duration>) -> bool {
     match (told, lasted) {

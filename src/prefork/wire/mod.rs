@@ -44,6 +44,8 @@ pub(super) enum Order<'a> {
     Fetch(#[serde(borrow)] Job<'a>),
     /// The run is to end: what is under way is cancelled.
     Stop,
+    /// Is anybody there?
+    Hail,
 }
 
 /// What a process says to its run.
@@ -62,6 +64,8 @@ pub(super) enum Report<'a> {
     Stall(Option<StallWire>),
     /// One is over.
     Done(u64, #[serde(borrow)] AttemptWire<'a>),
+    /// It is there, whatever its worker does.
+    Here,
 }
 
 /// A trace.
