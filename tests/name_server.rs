@@ -237,6 +237,22 @@ fn the_second_address_is_tried_when_the_first_is_dead() {
 }
 
 #[test]
+fn a_name_server_that_is_silent_about_one_family_alone_is_no_failure() {
+    in_own_network(|| {
+        let origin = origin();
+        let loopback = "127.0.0.1".parse().expect("an address");
+        let _server = NameServer::start(replies([("half.test", Reply::Ipv4Alone(vec![loopback]))]));
+        // The system would have waited for the other one beyond the limit of connecting.
+        Greenfetch::new()
+            .list([origin.url_as("http", "half.test", "/")])
+            .in_every_mode()
+            .json(|records| assert_eq!(came_to(&records[0]), "pass 5"))
+            .stderr("")
+            .status(0);
+    });
+}
+
+#[test]
 fn nobody_is_asked_what_is_not_needed() {
     in_own_network(|| {
         let origin = origin();

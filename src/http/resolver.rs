@@ -2,9 +2,10 @@
 //!
 //! Knows literals, the loopback's names, `--resolve`, the cache and the merging of look-ups. Refuses to connect.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use url::Host;
@@ -21,6 +22,13 @@ const FRESH: Duration = Duration::from_secs(60);
 /// tries of `--retry`, which begins at half a second and doubles, do not all hear the same answer.
 const FRESH_FAILURE: Duration = Duration::from_millis(500);
 
+/// An answer that takes longer may be waiting for one family alone: some name servers, and what stands before them, say
+/// nothing to the question for IPv6 (RFC 4074 §4.1), for which the system waits 15 s. IPv4 is then asked for by itself.
+const SUSPICIOUS: Duration = Duration::from_secs(1);
+
+/// Of the threads that ask, so many may do that, or names that nobody answers at all would take twice as many.
+const MOST_ASKING_AGAIN: usize = 8;
+
 /// Names kept; beyond this the cache starts anew.
 const MOST_NAMES: usize = 10_000;
 
@@ -31,12 +39,14 @@ pub(super) struct Resolver {
     runtime: Runtime,
     family: Family,
     names: Mutex<HashMap<Box<str>, Arc<LookUp>>>,
+    again: Arc<Again>,
 }
 
 /// One look-up, under way or done.
 #[derive(Default)]
 struct LookUp {
     answer: Answer<(Addrs, Instant)>,
+    is_asked_again: AtomicBool,
 }
 
 /// Where a host is.
@@ -49,7 +59,7 @@ pub(super) enum Resolution {
 
 impl Resolver {
     pub(super) fn new(family: Family, runtime: &Runtime) -> Resolver {
-        Resolver { runtime: runtime.clone(), family, names: Mutex::default() }
+        Resolver { runtime: runtime.clone(), family, names: Mutex::default(), again: Arc::default() }
     }
 
     /// What can be said without asking anybody: an address as it stands, `overrides`, the loopback's names.
@@ -90,7 +100,13 @@ impl Resolver {
         until: Option<Instant>,
     ) -> Result<Result<Vec<SocketAddr>, Failure>, Wake> {
         let look_up = self.shared_look_up(name);
-        let (addrs, _) = look_up.answer.wait(slot, until)?;
+        let soon = Instant::now() + SUSPICIOUS;
+        let mut waited = look_up.answer.wait(slot, Some(until.map_or(soon, |until| until.min(soon))));
+        if matches!(waited, Err(Wake::Late)) && until.is_none_or(|until| until > soon) {
+            self.ask_again(name, &look_up);
+            waited = look_up.answer.wait(slot, until);
+        }
+        let (addrs, _) = waited?;
         Ok(addrs.map_err(dns).and_then(|ips| self.usable(&ips, port)))
     }
 
@@ -121,6 +137,20 @@ impl Resolver {
         }
     }
 
+    /// Has IPv4 alone asked for, once; the first good answer is the answer.
+    fn ask_again(&self, name: &str, look_up: &Arc<LookUp>) {
+        if self.family != Family::Any || look_up.is_asked_again.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if self.again.takes_a_thread((name.into(), Arc::clone(look_up))) {
+            let again = Arc::clone(&self.again);
+            // Where there is no thread for it, the first question is the only one.
+            if self.runtime.names().submit(Box::new(move || again.ask())).is_err() {
+                self.again.lock().threads -= 1;
+            }
+        }
+    }
+
     /// The addresses of the wanted family, in the order in which they are to be tried.
     fn usable(&self, ips: &[IpAddr], port: u16) -> Result<Vec<SocketAddr>, Failure> {
         let wanted = |ip: &&IpAddr| match self.family {
@@ -142,6 +172,52 @@ pub(super) fn overridden<'r>(overrides: &'r [Resolve], name: &str, port: u16) ->
     let name = name.strip_suffix('.').unwrap_or(name);
     let fits = |entry: &&Resolve| (entry.host == "*" || entry.host == name) && entry.port == port;
     overrides.iter().find(fits).map(|entry| entry.addrs.as_slice())
+}
+
+/// Names whose IPv4 addresses are to be asked for alone.
+#[derive(Default)]
+struct Again(Mutex<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    names: VecDeque<(Box<str>, Arc<LookUp>)>,
+    threads: usize,
+}
+
+impl Again {
+    /// Whether one more thread is wanted for the queue, and then it is counted.
+    fn takes_a_thread(&self, name: (Box<str>, Arc<LookUp>)) -> bool {
+        let mut queue = self.lock();
+        queue.names.push_back(name);
+        let is_wanted = queue.threads < MOST_ASKING_AGAIN;
+        queue.threads += usize::from(is_wanted);
+        is_wanted
+    }
+
+    /// A thread's part: asks until nobody is left.
+    fn ask(&self) {
+        while let Some((name, look_up)) = self.next() {
+            // No address says nothing: it may have others.
+            let found = ask_system(&name, Family::V4).ok().filter(|ips| !ips.is_empty());
+            found.into_iter().for_each(|ips| look_up.answer.give((Ok(ips), Instant::now())));
+        }
+    }
+
+    /// The next one that has no answer yet; `None` ends the thread.
+    fn next(&self) -> Option<(Box<str>, Arc<LookUp>)> {
+        let mut queue = self.lock();
+        while let Some(next) = queue.names.pop_front() {
+            if next.1.answer.get().is_none() {
+                return Some(next);
+            }
+        }
+        queue.threads -= 1;
+        None
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl LookUp {

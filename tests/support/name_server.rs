@@ -46,6 +46,8 @@ pub(crate) enum Reply {
     Truncated(Box<Reply>),
     /// This when the gate is open.
     Gated(Gate, Box<Reply>),
+    /// These addresses to the question for IPv4, and nothing to the other one.
+    Ipv4Alone(Vec<IpAddr>),
     /// The first to the first question of each type, then the second.
     Then(Box<Reply>, Box<Reply>),
 }
@@ -223,8 +225,9 @@ impl Question {
     fn answer(&self, reply: Reply, over_tcp: bool) -> Option<Vec<u8>> {
         match reply {
             Reply::Silence => None,
+            Reply::Ipv4Alone(_) if self.kind != A => None,
             Reply::Code(code) => Some(self.packet(ANSWER | code, &[])),
-            Reply::Addrs(ips) => Some(self.packet(ANSWER, &self.addresses(&ips))),
+            Reply::Addrs(ips) | Reply::Ipv4Alone(ips) => Some(self.packet(ANSWER, &self.addresses(&ips))),
             Reply::Alias(name) => Some(self.packet(ANSWER, &[record(CNAME, &labels(name))])),
             Reply::Noise => {
                 let mut packet = self.packet(ANSWER, &[]);
