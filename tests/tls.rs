@@ -4,14 +4,17 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::net::TcpListener;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use crate::support::Greenfetch;
 use crate::support::origin::{Origin, TlsOrigin};
 use crate::support::script::{Script, Steps as _};
 use crate::support::table::{Table, came_to};
-use crate::support::wire::certificate;
+use crate::support::wire::{Raw, Wire, certificate, server_config};
 
 fn quickly() -> Greenfetch {
     Greenfetch::new().args(["-m", "20"]).cacert(certificate("ca")).in_every_mode()
@@ -233,6 +236,30 @@ fn an_end_without_close_notify_is_a_cut_unless_the_body_was_whole() {
         .row("/rst", "HTTP/1.1 200 OK\r\n\r\n".then("hello").then_rst(), "closed (receive)")
         .row("/no-answer", Script::nothing().then_fin(), "closed (wait)")
         .run(quickly);
+}
+
+/// What stands before a fault counts whether it came with it or before it.
+#[test]
+fn a_fault_of_tls_comes_after_what_stood_before_it() {
+    const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+    for body in ["hello", "hel"] {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let url = format!("https://{}/", listener.local_addr().expect("a bound listener has an address"));
+        let config = server_config("localhost", Vec::new(), false, rustls::ALL_VERSIONS);
+        let serve = move |stream| {
+            let mut wire = Wire::accept(Raw(Arc::new(stream)), Some(&config)).expect("a handshake");
+            assert!(wire.receive(&mut [0; 4096]) > 0, "a request");
+            wire.send_and_spoil(&[HEAD, body.as_bytes()].concat());
+            wire.hang();
+        };
+        thread::spawn(move || listener.incoming().flatten().for_each(serve));
+        let run = quickly().list([url]);
+        if body == "hello" {
+            run.stdout_has("5 bytes received from ").stderr("").status(0);
+        } else {
+            run.stdout("").stderr_has("tls (receive): the server went on with what is no TLS").status(1);
+        }
+    }
 }
 
 #[test]

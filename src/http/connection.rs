@@ -52,6 +52,8 @@ struct Session {
     refused: Vec<CertificateDer<'static>>,
     pending: Vec<u8>,
     is_drained: bool,
+    /// What ended TLS behind bytes that are to be read first.
+    fault: Option<io::Error>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -276,10 +278,12 @@ impl Connection {
         self.socket.wait_readable(slot, until)
     }
 
-    /// Whether reading may bring something without waiting: rustls has already decrypted it.
+    /// Whether reading may bring something without waiting: rustls has already decrypted it, or has found a fault.
     pub(super) fn has_decrypted(&mut self) -> bool {
         self.tls.as_mut().is_some_and(|session| {
-            session.rustls.process_new_packets().is_ok_and(|state| state.plaintext_bytes_to_read() > 0)
+            let has_fault = session.fault.is_some();
+            has_fault
+                || session.rustls.process_new_packets().is_ok_and(|state| state.plaintext_bytes_to_read() > 0)
         })
     }
 
@@ -332,18 +336,14 @@ impl Session {
     fn begin(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Box<Session>, rustls::Error> {
         let rustls = ClientConnection::new(config, name)?;
         let (refused, pending) = (Vec::new(), Vec::new());
-        Ok(Box::new(Session { rustls, verified: false, refused, pending, is_drained: true }))
+        Ok(Box::new(Session { rustls, verified: false, refused, pending, is_drained: true, fault: None }))
     }
 
     fn handshake_step(&mut self, socket: &Socket) -> io::Result<Step> {
         match self.flush(socket) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Step::WaitWritable),
             // The server's reason may have arrived before the reset: read it.
-            Err(error)
-                if !matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) =>
-            {
-                return Err(error);
-            }
+            Err(error) if !is_end(&error) => return Err(error),
             _ => {}
         }
         match self.read_records(socket) {
@@ -370,12 +370,35 @@ impl Session {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return result,
             }
-            self.read_records(socket)?;
-            // Answers to key updates and the like; when there is no room they leave with the next request.
+            if let Some(fault) = self.fault.take() {
+                return Err(fault);
+            }
+            if let Err(error) = self.read_records(socket) {
+                return self.last_words(buf, error);
+            }
+            // Answers to key updates and the like; when there is no room they leave with the next request. Where nobody
+            // takes them any more, what has come is read all the same, and then the end is.
             match self.flush(socket) {
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                Err(error) if !is_end(&error) && error.kind() != io::ErrorKind::WouldBlock => {
+                    return Err(error);
+                }
                 _ => {}
             }
+        }
+    }
+
+    /// What stood whole before the fault that ended TLS, as it would have been read had it come by itself. The fault is
+    /// kept for who reads on.
+    fn last_words(&mut self, buf: &mut [u8], error: io::Error) -> io::Result<usize> {
+        if tls::fault(&error).is_none() {
+            return Err(error);
+        }
+        match self.rustls.reader().read(buf) {
+            Ok(count @ 1..) => {
+                self.fault = Some(error);
+                Ok(count)
+            }
+            _ => Err(error),
         }
     }
 
@@ -402,6 +425,11 @@ impl Session {
     }
 }
 
+/// Whether the other side takes nothing any more.
+fn is_end(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+}
+
 /// The socket as rustls reads from it.
 struct Wire<'s> {
     socket: &'s Socket,
@@ -417,7 +445,7 @@ impl Read for Wire<'_> {
 }
 
 fn handshake_failure(error: &io::Error, refused: &[CertificateDer<'_>]) -> Failure {
-    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+    if let Some(tls) = tls::fault(error) {
         return error::tls_failure(tls, refused, Phase::Tls);
     }
     let how = match error.kind() {

@@ -117,8 +117,11 @@ pub(super) fn broken(error: &io::Error, phase: Phase, so_far: &str) -> Failure {
 pub(super) fn tls_failure(error: &rustls::Error, chain: &[CertificateDer<'_>], phase: Phase) -> Failure {
     let message = match error {
         rustls::Error::InvalidCertificate(error) => certificate::refusal(error, chain),
-        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) if phase == Phase::Tls => {
             "the server does not speak TLS: plain HTTP on this port? Then write http://".to_owned()
+        }
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "the server went on with what is no TLS".to_owned()
         }
         rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
             "the server demands a client certificate".to_owned()

@@ -344,3 +344,8 @@ pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, Failure> {
 pub(super) fn as_io(error: rustls::Error) -> io::Error {
     io::Error::other(error)
 }
+
+/// rustls's error that travels so, if it is one.
+pub(super) fn fault(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref().and_then(|inner| inner.downcast_ref())
+}

@@ -73,6 +73,18 @@ impl Wire {
         }
     }
 
+    /// Writes all, and at once behind it what is no TLS.
+    pub(crate) fn send_and_spoil(&mut self, bytes: &[u8]) {
+        let mut records = Vec::new();
+        if let Wire::Tls(stream) = self {
+            stream.conn.writer().write_all(bytes).expect("room for a few bytes");
+            while stream.conn.wants_write() && stream.conn.write_tls(&mut records).is_ok() {}
+        }
+        records.extend(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        // A peer that left is no concern of a script.
+        let _ = self.raw().write_all(&records);
+    }
+
     /// What comes next; 0 at the end, however it came.
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> usize {
         match self {
