@@ -25,15 +25,17 @@ pub(super) fn is_bad(summary: &SummaryRecord) -> bool {
 
 /// The gates that did not hold, with what was expected and seen: `p95<500ms` and `expected below 0.5 s, got 0.81 s`.
 pub(super) fn missed(summary: &SummaryRecord) -> impl Iterator<Item = (&str, String)> {
-    let words = |gate: &CheckRecord| {
-        let expected = gate.expected.as_deref().unwrap_or_default();
-        match &gate.actual {
-            Some(actual) => format!("expected {expected}, got {actual}"),
-            None => format!("expected {expected}, but nothing was measured"),
-        }
-    };
     let missed = summary.gates.iter().filter(|gate| gate.pass != Some(true));
-    missed.map(move |gate| (&*gate.check, words(gate)))
+    missed.map(|gate| (&*gate.check, words(gate)))
+}
+
+/// What was expected of a gate that did not hold, and what was seen.
+pub(super) fn words(gate: &CheckRecord) -> String {
+    let expected = gate.expected.as_deref().unwrap_or_default();
+    match &gate.actual {
+        Some(actual) => format!("expected {expected}, got {actual}"),
+        None => format!("expected {expected}, but nothing was measured"),
+    }
 }
 
 #[cfg(test)]

@@ -10,8 +10,10 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestRerun, TestSuite, XmlString};
 
 use super::figures::count;
+use super::headline::words;
 use super::rows::{Row, RowFailure, Whole};
 use crate::outcome::Kind;
+use crate::record::CheckRecord;
 use crate::sanitize::escape;
 
 /// GitLab takes a file up to 30 MB and 500 000 cases (docs.gitlab.com, "Unit test reports", 2026-11).
@@ -19,7 +21,8 @@ const MOST_BYTES: usize = 28_000_000;
 /// What a case takes besides its texts, in bytes.
 const CASE_BYTES: usize = 220;
 
-/// One suite for each list, one case for each URL.
+/// One suite for each list, one case for each URL; and one of the gates on the run, where there are any: a run that they
+/// fail is not to look green.
 pub(super) fn write(whole: Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut report = Report::new("greenfetch");
     report.set_time(duration(whole.summary.wall));
@@ -30,6 +33,9 @@ pub(super) fn write(whole: Whole<'_>, out: &mut dyn Write) -> io::Result<()> {
     kept.sort_by_key(|row| row.urlnum);
     for (source, rows) in by_source(&kept) {
         report.add_test_suite(suite(source, &rows, whole));
+    }
+    if !whole.summary.gates.is_empty() {
+        report.add_test_suite(gates(&whole.summary.gates));
     }
     report.serialize(out).map_err(io::Error::other)
 }
@@ -77,6 +83,25 @@ fn suite(source: &str, rows: &[&Row], whole: Whole<'_>) -> TestSuite {
     if all > rows.len() {
         let left_out = all - rows.len();
         suite.set_system_out(format!("{left_out} more are left out: the file would be too large for GitLab"));
+    }
+    suite
+}
+
+fn gates(gates: &[CheckRecord]) -> TestSuite {
+    let mut suite = TestSuite::new("slo");
+    for gate in gates {
+        let status = match gate.pass {
+            Some(true) => TestCaseStatus::success(),
+            Some(false) => TestCaseStatus::non_success(NonSuccessKind::Failure),
+            None => TestCaseStatus::non_success(NonSuccessKind::Error),
+        };
+        let mut case = TestCase::new(text(&gate.check), status);
+        if gate.pass != Some(true) {
+            let words = text(&words(gate));
+            case.status.set_type("slo").set_message(words.clone()).set_description(words);
+        }
+        case.set_classname("slo");
+        suite.add_test_case(case);
     }
     suite
 }
@@ -232,7 +257,9 @@ mod tests {
             row.name = Some(hostile_name(n));
         }
         sample.rows.extend(Sample::rich().rows);
-        for (name, sample) in [("long", sample), ("rich", Sample::rich()), ("none", Sample::long(0))] {
+        for (name, sample) in
+            [("long", sample), ("rich", Sample::rich()), ("none", Sample::long(0)), ("gated", gated())]
+        {
             let path = dir.path().join(name);
             std::fs::write(&path, xml(&sample)).unwrap();
             let linted = std::process::Command::new("xmllint")
@@ -242,6 +269,29 @@ mod tests {
                 .unwrap();
             assert!(linted.status.success(), "{name}: {}", String::from_utf8_lossy(&linted.stderr));
         }
+    }
+
+    fn gated() -> Sample {
+        let gate = |check: &str, pass: Option<bool>| CheckRecord {
+            check: check.to_owned(),
+            expected: Some("below 0.5 s".to_owned()),
+            actual: pass.map(|_| "0.81 s".to_owned()),
+            pass,
+        };
+        let mut sample = Sample::long(1);
+        sample.summary.gates =
+            vec![gate("p95<500ms", Some(false)), gate("p50<1s", Some(true)), gate("ttfb.p99<1s", None)];
+        sample
+    }
+
+    #[test]
+    fn a_gate_is_a_case_of_its_own_and_red_where_it_did_not_hold() {
+        assert!(!xml(&Sample::long(1)).contains("slo"));
+        let text = xml(&gated());
+        let suite = r#"<testsuite name="slo" tests="3" skipped="0" errors="1" failures="1">"#;
+        assert!(text.contains(suite), "{text}");
+        assert!(text.contains("expected below 0.5 s, got 0.81 s</failure>"), "{text}");
+        assert!(text.contains("but nothing was measured</error>"), "{text}");
     }
 
     #[test]
