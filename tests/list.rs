@@ -359,3 +359,16 @@ fn a_long_list_is_fetched_to_its_end() {
     let text: String = (0..1000).map(|_| format!("{a}\n{b}\n")).collect();
     Greenfetch::new().list_text(text).in_every_mode().stdout(A_AND_B.repeat(1000)).stderr("").status(0);
 }
+
+#[test]
+fn a_check_that_a_name_takes_with_its_line_is_warned_of() {
+    let origin = origin();
+    Greenfetch::new()
+        .list_text(format!("{}\n  name=the page expect=404\n  header=X: y time=1\n", origin.url("/a")))
+        .any_stdout()
+        .stderr(
+            "greenfetch: warning: list:2: name takes the rest of its line, expect=404 too: a check stands on a line of \
+             its own\n",
+        )
+        .status(0);
+}

@@ -23,7 +23,7 @@ use text::{TextTest, Wanted};
 
 pub use examination::{Examination, Findings, MOST_KEPT_BYTES, Remainder};
 pub use judge::{Judgement, Seen, judge, not_evaluated};
-pub use parse::{KEYS, parse};
+pub use parse::{KEYS, is_key, parse};
 
 /// How one expectation was judged, or that it was not. Texts may quote bytes from outside: escape before showing.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -29,6 +29,11 @@ pub const KEYS: [&str; 12] = [
     "final-url",
 ];
 
+/// Whether a word is the key of a check.
+pub fn is_key(word: &str) -> bool {
+    KEYS.iter().any(|key| word == *key || key.ends_with('.') && word.starts_with(key))
+}
+
 /// Reads one setting. `None` when its key is that of no check. The key comes with the `!` before it, if there is one,
 /// and with the name or path in it; `op` is `None` where nothing stands behind the key.
 ///

@@ -10,7 +10,7 @@ use super::http_url::{self, is_http};
 use super::lines::{LINE_MAX, RawLine};
 use super::setting::{FLAGS, TEXT_KEYS, is_key, nearest};
 use super::words::{cut, key_length};
-use crate::check::Op;
+use crate::check::{self, Op};
 use crate::request::Method;
 
 const BLANKS: [char; 2] = [' ', '\t'];
@@ -374,6 +374,17 @@ pub(super) fn text_key(word: &str) -> Option<(&str, usize)> {
     let (key, behind) = word.split_at(key_length(word)?);
     let (op, value) = Op::split(behind)?;
     (op == Op::Is && TEXT_KEYS.contains(&key)).then_some((key, word.len() - value.len()))
+}
+
+/// A word that would be a check, were it not the rest of a line whose first setting takes all of it. Only behind what seldom
+/// has such words in it: headers and bodies are full of `=`.
+pub(super) fn swallowed_check<'a>(key: &str, rest: &'a str) -> Option<&'a str> {
+    let is_check = |word: &&str| {
+        let key = key_length(word).filter(|end| *end < word.len()).map(|end| &word[..end]);
+        key.is_some_and(|key| check::is_key(key.trim_start_matches('!')))
+    };
+    let mut behind = rest.split([' ', '\t']).skip(1);
+    if matches!(key, "name" | "out" | "dir") { behind.find(is_check) } else { None }
 }
 
 /// Whether a word that is not indented is a setting of ours all the same, with what only a setting has. With a base it

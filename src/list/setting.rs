@@ -152,8 +152,7 @@ const KEYS: [&str; 21] = [
 /// Whether a key is one of ours, with or without a value.
 pub(super) fn is_key(key: &str) -> bool {
     let bare = key.strip_prefix('!').unwrap_or(key);
-    KEYS.contains(&bare)
-        || check::KEYS.iter().any(|check| bare == *check || check.ends_with('.') && bare.starts_with(check))
+    KEYS.contains(&bare) || check::is_key(bare)
 }
 
 /// The key that was most likely meant.

@@ -15,7 +15,7 @@ use super::setting::{self, Meaning, Place, Setting, Term};
 use super::variables::{Unexpanded, expand, has_any};
 use super::words::{self, Cut};
 use super::{Reading, again, body, http_url, include};
-use crate::request::Method;
+use crate::request::{Location, Method};
 
 /// Where relative URLs count from.
 #[derive(Debug, Clone)]
@@ -361,6 +361,9 @@ impl<'r> Walker<'r> {
         let first = rest.text().split([' ', '\t']).next().unwrap_or_default();
         let settings = match grammar::text_key(first) {
             Some((key, value)) => {
+                if let Some(check) = grammar::swallowed_check(key, rest.text()) {
+                    audience.warn(swallowed(&at.location(), key, check));
+                }
                 let cut = words::cut_rest(rest.line, rest.at, key, rest.at + value);
                 match self.read(&cut, true, scope, audience) {
                     Ok(setting) => setting.into_iter().collect(),
@@ -460,4 +463,11 @@ pub(super) fn folder(path: &std::path::Path) -> PathBuf {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     }
+}
+
+fn swallowed(at: &Location, key: &str, check: &str) -> String {
+    let Location { source, line } = at;
+    format!(
+        "{source}:{line}: {key} takes the rest of its line, {check} too: a check stands on a line of its own"
+    )
 }
