@@ -62,13 +62,20 @@ fn is_zlib(first: u8) -> bool {
 fn step_inflate(inflate: &mut Decompress, input: &[u8], output: &mut [u8]) -> Result<Step, String> {
     let before = (inflate.total_in(), inflate.total_out());
     let status = inflate.decompress(input, output, FlushDecompress::None);
-    let status = status.map_err(|error| error.message().unwrap_or("corrupt data").to_owned())?;
+    let status = status.map_err(|error| what_is_wrong(error.message()).to_owned())?;
     let grown = |now: u64, before: u64| usize::try_from(now - before).unwrap_or(usize::MAX);
     Ok(Step {
         read: grown(inflate.total_in(), before.0),
         written: grown(inflate.total_out(), before.1),
         is_end: status == Status::StreamEnd,
     })
+}
+
+/// zlib-rs's words, but for what is wrong inside of a block: those hang on how many bytes came at once.
+fn what_is_wrong(words: Option<&str>) -> &str {
+    const INSIDE: [&str; 3] = ["invalid distance", "invalid literal", "repeated call"];
+    let words = words.filter(|words| !INSIDE.iter().any(|inside| words.starts_with(inside)));
+    words.unwrap_or("corrupt data")
 }
 
 fn step_brotli(state: &mut Brotli, input: &[u8], output: &mut [u8]) -> Result<Step, String> {
@@ -140,6 +147,55 @@ impl Read for Layer<'_> {
                 Some(0) => {}
                 written => return Ok(written.unwrap_or(0)),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Mode;
+    use crate::http::connection::Deadline;
+    use crate::http::error::Limit;
+    use crate::runtime::Runtime;
+
+    /// Bytes that come so many at a time.
+    struct Pieces<'b>(&'b [u8], usize);
+
+    impl Read for Pieces<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            let most = self.1.min(buf.len());
+            self.0.read(&mut buf[..most])
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_does_not_hang_on_how_it_came() {
+        let runtime = Runtime::start(Mode::Threads, 1).unwrap();
+        let total = Deadline { at: None, limit: Limit::Total(Duration::ZERO) };
+        let turns = Turns::new(&runtime.slot(), total);
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        (0..400).for_each(|n| write!(encoder, "{} of {:x} ", n * n, n * 7919).unwrap());
+        let coded = encoder.finish().unwrap();
+        for at in 0..coded.len() {
+            let mut wrong = coded.clone();
+            wrong[at] ^= 0x10;
+            let came_to = |(piece, room): (usize, usize)| {
+                let mut layer = Layer::new(Box::new(Pieces(&wrong, piece)), Coding::Gzip, &turns);
+                let mut buf = vec![0; room];
+                std::iter::repeat_with(|| layer.read(&mut buf)).find_map(|read| match read {
+                    Ok(0) => Some(String::new()),
+                    Ok(_) => None,
+                    Err(error) => {
+                        Some(error.into_inner().map_or_else(String::new, |inner| inner.to_string()))
+                    }
+                })
+            };
+            let seen = [(1, 64), (7, 4096), (300, 4096), (usize::MAX, 64), (usize::MAX, 65536)].map(came_to);
+            assert!(seen.iter().all(|one| *one == seen[0]), "byte {at}: {seen:?}");
         }
     }
 }
