@@ -20,6 +20,12 @@ const MOST_THREADS: usize = 64;
 /// Stack of such a thread: glibc's getaddrinfo keeps its packets there, 128 KiB has been seen to suffice.
 const STACK_BYTES: usize = 256 << 10;
 
+/// How long a result is waited for where no thread can be had for it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long until a thread is asked for again.
+const RETRY: Duration = Duration::from_millis(10);
+
 /// A thread with nothing to do goes home after this.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -67,6 +73,11 @@ impl Offload {
     /// # Errors
     /// What the system said when not a single thread can be had and the caller is a coroutine.
     pub fn submit(&self, job: Job) -> io::Result<()> {
+        self.offer(job).map_err(|(error, _)| error)
+    }
+
+    /// The same; gives the job back that nobody can do.
+    fn offer(&self, job: Job) -> Result<(), (io::Error, Job)> {
         let mut queue = self.state.queue();
         queue.jobs.push_back(job);
         if queue.idle >= queue.jobs.len() || queue.threads >= MOST_THREADS {
@@ -82,16 +93,17 @@ impl Offload {
             Err(error) => {
                 let job = queue.jobs.pop_back();
                 drop(queue);
-                if green::is_coroutine() {
-                    return Err(error);
+                match job {
+                    Some(job) if green::is_coroutine() => return Err((error, job)),
+                    job => job.into_iter().for_each(do_job),
                 }
-                job.into_iter().for_each(do_job);
             }
         }
         Ok(())
     }
 
-    /// Has a job done while the slot is parked, and takes its result.
+    /// Has a job done while the slot is parked, and takes its result. Where not a single thread can be had, one is asked for
+    /// again for a while: that of the list may be the one too many, and ends.
     ///
     /// # Errors
     /// Why there is none.
@@ -103,7 +115,16 @@ impl Offload {
     ) -> Result<T, NoResult> {
         let answer = Arc::new(Answer::default());
         let desk = Desk { result: Arc::new(Mutex::new(None)), answer: Arc::clone(&answer) };
-        self.submit(Box::new(move || desk.put(job()))).map_err(NoResult::NoThread)?;
+        let patience = Instant::now() + PATIENCE;
+        let mut job: Job = Box::new(move || desk.put(job()));
+        while let Err((error, again)) = self.offer(job) {
+            let now = Instant::now();
+            if slot.is_stopped() || now >= until.map_or(patience, |until| until.min(patience)) {
+                return Err(NoResult::NoThread(error));
+            }
+            slot.park(Some(now + RETRY));
+            job = again;
+        }
         let result = answer.wait(slot, until).map_err(NoResult::GaveUp)?;
         let taken = result.lock().unwrap_or_else(PoisonError::into_inner).take();
         taken.ok_or(NoResult::Panicked)
