@@ -284,7 +284,7 @@ impl Outcome {
 
     /// An entry that failed or was cancelled before it ever had a slot.
     pub fn without_a_slot(subject: Arc<Subject>, failure: Failure, queue: Duration, now: Instant) -> Outcome {
-        let mut attempt = Box::new(Attempt::begin(now));
+        let mut attempt = Attempt::begin_boxed(now);
         attempt.timings.queue = queue;
         attempt.failure = Some(failure);
         Outcome::new(subject, vec![attempt])

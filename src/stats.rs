@@ -9,7 +9,7 @@ mod comparison;
 mod drift;
 
 pub use comparison::{Estimate, SIGNIFICANCE, Sample, Welch, can_be_told_apart, difference, ratio_of, welch};
-pub use drift::{Drift, Shift, Turn, Twice, drift};
+pub use drift::{Drift, Shift, Turn, Twice, drift, median};
 
 /// So many durations are kept as they are; more are counted in buckets. 80 kB.
 const EXACT: usize = 10_000;

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::cost::{release, under, within};
+use crate::stack::mappings;
 use crate::support::origin::{Origin, TlsOrigin};
 use crate::support::script::Steps as _;
 use crate::support::wire::certificate;
@@ -117,16 +118,8 @@ fn what_a_run_enters_is_what_is_laid_together() {
 /// The KiB of this program's file that a process has in memory, by `proc_pid_smaps(5)`.
 fn kib_of_program(pid: u32, program: &str) -> u64 {
     let smaps = std::fs::read_to_string(format!("/proc/{pid}/smaps")).expect("smaps");
-    let (mut is_its, mut kib) = (false, 0);
-    for line in smaps.lines() {
-        match line.split_ascii_whitespace().collect::<Vec<_>>()[..] {
-            ["Rss:", figure, "kB"] if is_its => kib += figure.parse::<u64>().expect("KiB"),
-            [addresses, .., name] if addresses.contains('-') => is_its = name == program,
-            [addresses, ..] if addresses.contains('-') => is_its = false,
-            _ => {}
-        }
-    }
-    kib
+    let all = mappings(&smaps);
+    all.iter().filter(|one| one.name.as_deref() == Some(program)).map(|one| one.resident_kib).sum()
 }
 
 #[test]

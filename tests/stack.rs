@@ -24,14 +24,16 @@ const PAGE_KIB: u64 = 4;
 const LEAST_STACKS: usize = 4;
 
 /// What a process has at some addresses.
-struct Mapping {
+pub(crate) struct Mapping {
     kib: u64,
-    resident_kib: u64,
+    pub(crate) resident_kib: u64,
     permissions: String,
+    /// Of a file, its path.
+    pub(crate) name: Option<String>,
 }
 
 /// As `proc_pid_smaps(5)` says it: a line of addresses, then a line for each figure.
-fn mappings(smaps: &str) -> Vec<Mapping> {
+pub(crate) fn mappings(smaps: &str) -> Vec<Mapping> {
     let mut all: Vec<Mapping> = Vec::new();
     for line in smaps.lines() {
         let mut words = line.split_ascii_whitespace();
@@ -41,7 +43,9 @@ fn mappings(smaps: &str) -> Vec<Mapping> {
             ("Size:", Some(mapping)) => mapping.kib = figure(),
             ("Rss:" | "Swap:", Some(mapping)) => mapping.resident_kib += figure(),
             _ if first.contains('-') => {
-                all.push(Mapping { kib: 0, resident_kib: 0, permissions: second.to_owned() });
+                // Offset, device and inode come before it.
+                let name = words.nth(3).map(str::to_owned);
+                all.push(Mapping { kib: 0, resident_kib: 0, permissions: second.to_owned(), name });
             }
             _ => {}
         }

@@ -67,7 +67,7 @@ impl Table {
 
 impl Fetch for Table {
     fn fetch(&self, request: &Request, slot: &Arc<Slot>, _: Tracer) -> Box<Attempt> {
-        let mut attempt = Box::new(Attempt::begin(Instant::now()));
+        let mut attempt = Attempt::begin_boxed(Instant::now());
         let host = &*request.subject.host;
         let n = {
             let mut asked = self.asked();

@@ -27,6 +27,7 @@ struct Lost {
     /// Any byte of an answer came.
     is_answered: bool,
 }
+
 impl Exchange<'_> {
     /// Sends this hop's request and waits for the head of the answer. A connection that was used before may have been
     /// closed by the server just then: when not a byte of an answer came, a fresh one is tried once (RFC 9112 §9.3.1).

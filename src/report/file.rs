@@ -1,6 +1,7 @@
 //! A file that is written whole or not at all.
 //!
-//! Knows names, links and modes, and the system's words when it cannot be. Refuses to know what is written, and to leave half of it under its name.
+//! Knows names, links and modes, and the system's words when it cannot be. Refuses to know what is written, and to leave
+//! half of it under its name.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};

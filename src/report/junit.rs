@@ -90,16 +90,17 @@ fn suite(source: &str, rows: &[&Row], whole: Whole<'_>) -> TestSuite {
 fn gates(gates: &[CheckRecord]) -> TestSuite {
     let mut suite = TestSuite::new("slo");
     for gate in gates {
+        let missed = |kind| {
+            let (mut status, words) = (TestCaseStatus::non_success(kind), text(&words(gate)));
+            status.set_type("slo").set_message(words.clone()).set_description(words);
+            status
+        };
         let status = match gate.pass {
             Some(true) => TestCaseStatus::success(),
-            Some(false) => TestCaseStatus::non_success(NonSuccessKind::Failure),
-            None => TestCaseStatus::non_success(NonSuccessKind::Error),
+            Some(false) => missed(NonSuccessKind::Failure),
+            None => missed(NonSuccessKind::Error),
         };
         let mut case = TestCase::new(text(&gate.check), status);
-        if gate.pass != Some(true) {
-            let words = text(&words(gate));
-            case.status.set_type("slo").set_message(words.clone()).set_description(words);
-        }
         case.set_classname("slo");
         suite.add_test_case(case);
     }

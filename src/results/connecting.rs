@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 
 use crate::record::{Phases, Record};
+use crate::stats::median;
 
 /// The least number whose median is not moved by one of them.
 const ENOUGH: usize = 3;
@@ -26,7 +27,7 @@ impl<'a> Connecting<'a> {
             times.entry(end(record)).or_default().push(own(&record.phases));
         }
         let many = times.into_iter().filter(|(_, times)| times.len() >= ENOUGH);
-        Connecting(many.map(|(end, times)| (end, median(times))).collect())
+        Connecting(many.map(|(end, mut times)| (end, median(&mut times))).collect())
     }
 
     /// The whole time of a record, as if it had connected like the others.
@@ -47,12 +48,6 @@ fn end(record: &Record) -> End<'_> {
 
 fn own(phases: &Phases) -> f64 {
     [phases.dns, phases.connect, phases.tls].into_iter().flatten().sum()
-}
-
-/// The lower of two in the middle. There is one at least.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[(values.len() - 1) / 2]
 }
 
 #[cfg(test)]

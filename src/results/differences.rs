@@ -187,8 +187,8 @@ fn times(pair: &Pair<'_>, connecting: &[Connecting<'_>; 2]) -> Option<Twice> {
     (is_time(old) && is_time(new)).then_some(Twice { old, new })
 }
 
-/// Whole times where both made as many connections, with what those of their host mostly took. Which URL finds a connection to reuse is chance, so else without
-/// names, connecting and TLS.
+/// Whole times where both made as many connections, with what those of their host mostly took. Which URL finds a
+/// connection to reuse is chance, so else without names, connecting and TLS.
 fn comparable(old: &Record, new: &Record, connecting: &[Connecting<'_>; 2]) -> (f64, f64) {
     if connected_alike(old, new) {
         return (connecting[0].whole_time(old), connecting[1].whole_time(new));

@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn what_passed_and_what_may_not_be_sent_twice_is_over() {
         let now = Instant::now();
-        let passed = Box::new(Attempt::begin(now));
+        let passed = Attempt::begin_boxed(now);
         let request = request_with(0, "a.test", |request| request.retry = policy(3, SECOND).into());
         assert_eq!(decide(&request, &[passed], &moment(now)), (Again::No, None));
         for (method, expected) in

@@ -54,7 +54,7 @@ pub(crate) fn request_with(urlnum: u64, host: &str, change: impl FnOnce(&mut Req
 
 /// An attempt that failed as soon as it began.
 pub(crate) fn failed(started: Instant, class: Class, status: Option<u16>) -> Box<Attempt> {
-    let mut attempt = Box::new(Attempt::begin(started));
+    let mut attempt = Attempt::begin_boxed(started);
     attempt.response.status = status;
     attempt.failure = Some(Failure::new(class, Phase::Wait, "made up"));
     attempt

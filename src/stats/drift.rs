@@ -197,8 +197,8 @@ impl Others {
     }
 }
 
-/// Sorts; the lower of two in the middle, so that one of the pairs is it. There is one at least.
-fn median(values: &mut [f64]) -> f64 {
+/// Sorts; the lower of two in the middle, so that one of them is it. There is one at least.
+pub fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values[(values.len() - 1) / 2]
 }

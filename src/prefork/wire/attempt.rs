@@ -128,7 +128,7 @@ impl<'a> AttemptWire<'a> {
     }
 
     pub(in crate::prefork) fn read(self, clock: &Clock) -> Result<Box<Attempt>, Garbled> {
-        let mut attempt = Box::new(Attempt::begin(clock.moment(self.started)));
+        let mut attempt = Attempt::begin_boxed(clock.moment(self.started));
         attempt.timings = self.timings.read();
         attempt.response = self.response.read()?;
         attempt.verdicts = self.verdicts.into_iter().map(VerdictWire::read).collect();

@@ -25,7 +25,7 @@ fn came_to(
 ) -> Option<Outcome> {
     let attempt = match class {
         Some(class) => failed(now, class, None),
-        None => Box::new(Attempt::begin(now)),
+        None => Attempt::begin_boxed(now),
     };
     rounds.take(request, vec![attempt], now)
 }
