@@ -94,6 +94,8 @@ pub struct Engine {
     info: RunInfo,
     deadline_at: Option<Instant>,
     free_slots: Vec<Arc<Slot>>,
+    /// Started since others had a turn.
+    starts: usize,
     scarcity: Scarcity,
     /// What was tried before of the requests in flight that are not at their first try, by `urlnum`.
     earlier: HashMap<u64, Attempts>,
@@ -166,6 +168,7 @@ impl Engine {
             held_since: info.started,
             info,
             free_slots: Vec::new(),
+            starts: 0,
             scarcity: Scarcity::default(),
             earlier: HashMap::new(),
             intake: Intake::default(),
@@ -210,7 +213,12 @@ impl Engine {
             self.mailbox.receive(until, &mut messages);
             self.look_at_the_time();
             for message in messages.drain(..) {
+                let has_ended = matches!(message, Message::Finished(_));
                 self.take(message);
+                if has_ended {
+                    // One for one: what the last one gave back is still warm when the next one asks for as much.
+                    let _ = self.start_next(Instant::now());
+                }
             }
             // Before it is asked whether that was all: lines that are no URL are done with as they are taken up.
             self.take_up_what_may(Instant::now());
@@ -238,35 +246,39 @@ impl Engine {
 
     /// Starts all that may be; says when the next may be, if that is a matter of time.
     fn start_what_may(&mut self) -> Option<Instant> {
-        let mut started = 0;
         loop {
             let now = Instant::now();
-            if self.teller.is_behind() {
-                self.note_held(HeldBy::Output, now);
-                return None;
+            if let Err(wake_at) = self.start_next(now) {
+                return wake_at;
             }
-            self.take_up_what_may(now);
-            match self.schedule.next(now) {
-                Next::Start(waiting) => {
-                    if let Some(again_at) = self.start(waiting, now) {
-                        return Some(again_at);
-                    }
-                }
-                Next::Late(waiting) => {
-                    self.settle(&waiting.request, waiting.earlier);
-                }
-                // Those that were ready have turned out not to be: others may be.
-                _ if self.may_take_up() => {}
-                next => return self.note_next(&next, now),
-            }
-            started += 1;
-            if started % STARTS_IN_A_ROW == 0 {
-                self.mailbox.yield_through_selector();
-                if self.mailbox.has_message() {
-                    return Some(now);
-                }
+            if self.starts == 0 && self.mailbox.has_message() {
+                return Some(now);
             }
         }
+    }
+
+    /// Starts the next one that may be, or does what else is next. Where nothing is, the error is when something may be,
+    /// if that is a matter of time.
+    fn start_next(&mut self, now: Instant) -> Result<(), Option<Instant>> {
+        if self.teller.is_behind() {
+            self.note_held(HeldBy::Output, now);
+            return Err(None);
+        }
+        self.take_up_what_may(now);
+        match self.schedule.next(now) {
+            Next::Start(waiting) => {
+                self.start(waiting, now).map_or(Ok(()), |again_at| Err(Some(again_at)))?
+            }
+            Next::Late(waiting) => self.settle(&waiting.request, waiting.earlier),
+            // Those that were ready have turned out not to be: others may be.
+            _ if self.may_take_up() => {}
+            next => return Err(self.note_next(&next, now)),
+        }
+        self.starts = (self.starts + 1) % STARTS_IN_A_ROW;
+        if self.starts == 0 {
+            self.mailbox.yield_through_selector();
+        }
+        Ok(())
     }
 
     fn note_next(&mut self, next: &Next, now: Instant) -> Option<Instant> {
