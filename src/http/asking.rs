@@ -7,7 +7,7 @@ use ureq::http;
 use url::{Position, Url};
 
 use super::connection::Connection;
-use super::exchange::{Answer, Exchange, Rest};
+use super::exchange::{Answer, ByUreq, Exchange, Rest};
 use super::head::Head;
 use super::route::Way;
 use super::transport::{self, Home};
@@ -163,7 +163,7 @@ impl Exchange<'_> {
         match (sent, head) {
             (Ok(response), Some(mut head)) => {
                 self.note_head(&mut head);
-                Ok(Ok(Answer { head, rest: Rest::Ureq { home, response } }))
+                Ok(Ok(Answer { head, rest: Rest::Ureq(Box::new(ByUreq { home, response })) }))
             }
             (sent, _) => Ok(Err(self.lost(&home, sent.err()))),
         }
@@ -192,8 +192,8 @@ impl Exchange<'_> {
         self.response.status = Some(head.status);
         self.response.version = Some(head.version);
         self.response.content_type = head.content_type.take();
-        self.response.retry_after = head.retry_after.take();
-        self.response.headers = head.headers.take();
+        self.response.retry_after = head.take_retry_after();
+        self.response.headers = head.take_headers();
     }
 
     fn http_request(&self) -> Result<http::Request<()>, Failure> {

@@ -59,7 +59,13 @@ pub(super) enum Rest {
     /// From the wire itself.
     Plain(Box<Wire>),
     /// Through ureq, which holds the wire until the response is dropped.
-    Ureq { home: Home, response: http::Response<ureq::Body> },
+    Ureq(Box<ByUreq>),
+}
+
+/// An answer in ureq's hands.
+pub(super) struct ByUreq {
+    pub(super) home: Home,
+    pub(super) response: http::Response<ureq::Body>,
 }
 
 impl<'a> Exchange<'a> {
@@ -130,17 +136,17 @@ impl<'a> Exchange<'a> {
         if limit == 0 || !redirect::is_redirect(answer.head.status) || self.expects_redirect() {
             return Ok(None);
         }
-        redirect::next(self.url(), answer.head.location.as_ref()).map(Some)
+        redirect::next(self.url(), answer.head.location()).map(Some)
     }
 
     /// Leaves an answer whose body nobody wants. What has come with the head is read, so that the connection can be
     /// used again; nothing is waited for.
     #[inline(never)]
     pub(super) fn leave(&mut self, mut answer: Answer) {
-        if let Rest::Ureq { home, response } = &mut answer.rest
-            && transport::is_whole(home)
+        if let Rest::Ureq(by_ureq) = &mut answer.rest
+            && transport::is_whole(&by_ureq.home)
         {
-            body::drain(response.body_mut().as_reader(), u64::MAX);
+            body::drain(by_ureq.response.body_mut().as_reader(), u64::MAX);
         }
         self.finish(answer);
     }
@@ -236,14 +242,20 @@ impl<'a> Exchange<'a> {
             Rest::Plain(wire) => {
                 wire.read_plain_body(&mut delivery).map_or_else(Ended::Failed, |()| Ended::Whole)
             }
-            Rest::Ureq { home, response } if codings.is_empty() => {
-                let is_whole = transport::is_whole(home);
-                let reader = response.body_mut().as_reader();
+            Rest::Ureq(by_ureq) if codings.is_empty() => {
+                let is_whole = transport::is_whole(&by_ureq.home);
+                let reader = by_ureq.response.body_mut().as_reader();
                 body::receive(reader, is_whole, &self.client.lender, &mut delivery)
             }
-            Rest::Ureq { response, .. } => {
+            Rest::Ureq(by_ureq) => {
                 let turns = Turns::new(self.slot, self.total);
-                decoded(response.body_mut().as_reader(), &codings, &turns, &self.client.lender, &mut delivery)
+                decoded(
+                    by_ureq.response.body_mut().as_reader(),
+                    &codings,
+                    &turns,
+                    &self.client.lender,
+                    &mut delivery,
+                )
             }
         }
     }
@@ -255,7 +267,8 @@ impl<'a> Exchange<'a> {
                 self.absorb(&wire);
                 wire
             }
-            Rest::Ureq { home, response } => {
+            Rest::Ureq(by_ureq) => {
+                let ByUreq { home, response } = *by_ureq;
                 drop(response);
                 self.welcome(&home)?
             }
@@ -283,7 +296,7 @@ fn decoded(
 
 /// What is to be undone of a body; of none nothing, whatever its head says.
 fn codings(head: &Head) -> Result<Vec<Coding>, Failure> {
-    match &head.content_encoding {
+    match head.content_encoding() {
         Some(header) if head.framing != Framing::NoBody => decode::codings(header),
         _ => Ok(Vec::new()),
     }

@@ -49,14 +49,14 @@ pub fn head(bytes: &[u8]) -> Came {
     }
     match whole {
         Ok(None) => "not whole".to_owned(),
-        Ok(Some(head)) => format!(
-            "{} {:?} {} {} {} {}",
+        Ok(Some(mut head)) => format!(
+            "{} {} {:?} {} {} {}",
+            head.take_retry_after().is_some(),
             head.status / 100,
             std::mem::discriminant(&head.framing),
             head.keeps_alive,
-            head.content_encoding.is_some(),
-            head.retry_after.is_some(),
-            head.location.is_some(),
+            head.content_encoding().is_some(),
+            head.location().is_some(),
         ),
         Err(failure) => failure.message,
     }

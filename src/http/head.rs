@@ -3,6 +3,10 @@
 //! Knows heads as bytes: complete or not, valid or why not, and how the body after one is framed. Refuses to read from
 //! a socket and to judge a status.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use crate::outcome::{Class, Failure, Phase};
 use crate::response::HttpVersion;
 
@@ -17,6 +21,9 @@ const USUAL_HEADERS: usize = 24;
 
 /// So much of a Retry-After is kept: a date has 33 bytes at most, and a longer number is as absurd when it is cut.
 const MOST_RETRY_AFTER_BYTES: usize = 64;
+
+/// How heads end.
+static END: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\r\n\r\n"));
 
 /// How the end of a body is known (RFC 9112 §6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,20 +49,43 @@ pub(super) struct Head {
     /// HTTP/1.1, and Connection says keep-alive or is not there.
     pub(super) keeps_alive: bool,
     pub(super) content_type: Option<String>,
-    /// `Content-Encoding`, several joined by commas; `None` where there is none or it was not asked for.
-    pub(super) content_encoding: Option<String>,
-    /// The first Retry-After of a status from 400 on, cut to [`MOST_RETRY_AFTER_BYTES`].
-    pub(super) retry_after: Option<Box<str>>,
-    /// The value of the only Location; `Err` when several say different things.
-    pub(super) location: Option<Result<Vec<u8>, ()>>,
-    /// All of them, raw; `None` unless asked for.
-    pub(super) headers: Option<Vec<(String, String)>>,
+    /// What few heads have; `None` where this one has nothing of it. A head is handed on several times.
+    extra: Option<Box<Extra>>,
+}
+
+/// What a plain answer does not have, or nobody asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Extra {
+    content_encoding: Option<String>,
+    retry_after: Option<Box<str>>,
+    location: Option<Result<Vec<u8>, ()>>,
+    headers: Option<Vec<(String, String)>>,
 }
 
 impl Head {
     /// 1xx: another head follows.
     pub(super) fn is_interim(&self) -> bool {
         (100..200).contains(&self.status)
+    }
+
+    /// `Content-Encoding`, several joined by commas; `None` where there is none or it was not asked for.
+    pub(super) fn content_encoding(&self) -> Option<&str> {
+        self.extra.as_ref()?.content_encoding.as_deref()
+    }
+
+    /// The value of the only Location; `Err` when several say different things.
+    pub(super) fn location(&self) -> Option<&Result<Vec<u8>, ()>> {
+        self.extra.as_ref()?.location.as_ref()
+    }
+
+    /// The first Retry-After of a status from 400 on, cut to [`MOST_RETRY_AFTER_BYTES`].
+    pub(super) fn take_retry_after(&mut self) -> Option<Box<str>> {
+        self.extra.as_mut()?.retry_after.take()
+    }
+
+    /// All headers, raw; `None` unless asked for.
+    pub(super) fn take_headers(&mut self) -> Option<Vec<(String, String)>> {
+        self.extra.as_mut()?.headers.take()
     }
 }
 
@@ -137,10 +167,12 @@ fn has_end(bytes: &[u8], from: usize) -> bool {
     let fresh = &bytes[from.saturating_sub(3).min(bytes.len())..];
     // Only as far as a head may reach: a large body may stand behind it.
     let fresh = &fresh[..fresh.len().min(MOST_HEAD_BYTES + 3)];
-    memchr::memchr_iter(b'\n', fresh).any(|at| {
-        let behind = &fresh[at + 1..];
-        behind.starts_with(b"\n") || behind.starts_with(b"\r\n")
-    })
+    // The usual end first, which is found without a stop at each line.
+    END.find(fresh).is_some()
+        || memchr::memchr_iter(b'\n', fresh).any(|at| {
+            let behind = &fresh[at + 1..];
+            behind.starts_with(b"\n") || behind.starts_with(b"\r\n")
+        })
 }
 
 fn judge(response: &httparse::Response<'_, '_>, len: usize, asked: Asked) -> Result<Head, Failure> {
@@ -152,72 +184,127 @@ fn judge(response: &httparse::Response<'_, '_>, len: usize, asked: Asked) -> Res
         return Err(protocol("101 Switching Protocols, which nobody asked for"));
     }
     let version = if response.version == Some(0) { HttpVersion::Http10 } else { HttpVersion::Http11 };
-    let headers: &[httparse::Header<'_>] = response.headers;
+    let fields = Fields::of(response.headers);
     let has_body = !asked.is_head && status >= 200 && !matches!(status, 204 | 304);
-    let framing = if status < 200 || asked.is_connect { Framing::NoBody } else { framing(headers, version)? };
-    let content_type = values(headers, "content-type").last().map(lossy);
+    let framing = if status < 200 || asked.is_connect { Framing::NoBody } else { framing(&fields, version)? };
     Ok(Head {
         status,
         version,
         len,
         framing: if has_body { framing } else { Framing::NoBody },
-        keeps_alive: version == HttpVersion::Http11
-            && values(headers, "connection").all(|value| value.eq_ignore_ascii_case(b"keep-alive")),
-        content_type,
-        content_encoding: asked.wants_coding.then(|| joined(headers, "content-encoding")).flatten(),
-        retry_after: if status < 400 { None } else { retry_after(headers) },
-        location: location(headers),
-        headers: asked
-            .wants_headers
-            .then(|| headers.iter().map(|h| (h.name.to_owned(), lossy(h.value))).collect()),
+        keeps_alive: version == HttpVersion::Http11 && !fields.connection_differs,
+        content_type: fields.content_type.map(lossy),
+        extra: extra(&fields, status, response.headers, asked),
     })
 }
 
-fn values<'h>(
-    headers: &'h [httparse::Header<'h>],
-    name: &'static str,
-) -> impl DoubleEndedIterator<Item = &'h [u8]> {
-    headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+fn extra(
+    fields: &Fields<'_>,
+    status: u16,
+    headers: &[httparse::Header<'_>],
+    asked: Asked,
+) -> Option<Box<Extra>> {
+    let extra = Extra {
+        content_encoding: if asked.wants_coding { joined(&fields.content_encoding) } else { None },
+        retry_after: fields.retry_after.filter(|_| status >= 400).map(retry_after),
+        location: location(&fields.location),
+        headers: asked
+            .wants_headers
+            .then(|| headers.iter().map(|h| (h.name.to_owned(), lossy(h.value))).collect()),
+    };
+    (extra != Extra::default()).then(|| Box::new(extra))
+}
+
+/// The values of the fields that say how an answer is to be read, found in one pass.
+#[derive(Default)]
+struct Fields<'h> {
+    transfer_encoding: Values<'h>,
+    content_length: Values<'h>,
+    content_encoding: Values<'h>,
+    location: Values<'h>,
+    /// The last one.
+    content_type: Option<&'h [u8]>,
+    /// The first one.
+    retry_after: Option<&'h [u8]>,
+    /// There is a Connection that says something else than keep-alive.
+    connection_differs: bool,
+}
+
+/// The values of one field.
+#[derive(Default)]
+struct Values<'h> {
+    first: Option<&'h [u8]>,
+    others: Vec<&'h [u8]>,
+}
+
+impl<'h> Values<'h> {
+    fn push(&mut self, value: &'h [u8]) {
+        match self.first {
+            None => self.first = Some(value),
+            Some(_) => self.others.push(value),
+        }
+    }
+}
+
+impl<'h> Fields<'h> {
+    fn of(headers: &[httparse::Header<'h>]) -> Fields<'h> {
+        let mut fields = Fields::default();
+        for &httparse::Header { name, value } in headers {
+            // Most servers write them like this, and to compare without case takes ten times as long.
+            let is = |field: &str| name == field || name.eq_ignore_ascii_case(field);
+            // No two of them are of one length.
+            match name.len() {
+                8 if is("Location") => fields.location.push(value),
+                10 if is("Connection") => {
+                    fields.connection_differs |= !value.eq_ignore_ascii_case(b"keep-alive");
+                }
+                11 if is("Retry-After") => _ = fields.retry_after.get_or_insert(value),
+                12 if is("Content-Type") => fields.content_type = Some(value),
+                14 if is("Content-Length") => fields.content_length.push(value),
+                16 if is("Content-Encoding") => fields.content_encoding.push(value),
+                17 if is("Transfer-Encoding") => fields.transfer_encoding.push(value),
+                _ => {}
+            }
+        }
+        fields
+    }
 }
 
 /// RFC 9110 §5.3: several lines are one list.
-fn joined(headers: &[httparse::Header<'_>], name: &'static str) -> Option<String> {
-    let all: Vec<String> = values(headers, name).map(lossy).collect();
+fn joined(values: &Values<'_>) -> Option<String> {
+    let all: Vec<String> = values.first.iter().chain(&values.others).map(|value| lossy(value)).collect();
     (!all.is_empty()).then(|| all.join(","))
 }
 
 fn lossy(value: &[u8]) -> String {
-    String::from_utf8_lossy(value).into_owned()
+    str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value).into_owned(), str::to_owned)
 }
 
-fn retry_after(headers: &[httparse::Header<'_>]) -> Option<Box<str>> {
-    let value = values(headers, "retry-after").next()?;
-    Some(lossy(&value[..value.len().min(MOST_RETRY_AFTER_BYTES)]).into_boxed_str())
+fn retry_after(value: &[u8]) -> Box<str> {
+    lossy(&value[..value.len().min(MOST_RETRY_AFTER_BYTES)]).into_boxed_str()
 }
 
 /// The only Location there is. Two that differ are not chosen between.
-fn location(headers: &[httparse::Header<'_>]) -> Option<Result<Vec<u8>, ()>> {
-    let mut all = values(headers, "location");
-    let first = all.next()?;
-    Some(if all.all(|other| other == first) { Ok(first.to_vec()) } else { Err(()) })
+fn location(values: &Values<'_>) -> Option<Result<Vec<u8>, ()>> {
+    let first = values.first?;
+    Some(if values.others.iter().all(|other| *other == first) { Ok(first.to_vec()) } else { Err(()) })
 }
 
 /// RFC 9112 §6.3, without the leniency: what could be read in two ways is not read.
-fn framing(headers: &[httparse::Header<'_>], version: HttpVersion) -> Result<Framing, Failure> {
-    let mut codings = values(headers, "transfer-encoding");
-    let mut lengths = values(headers, "content-length");
-    match (codings.next(), lengths.next()) {
+fn framing(fields: &Fields<'_>, version: HttpVersion) -> Result<Framing, Failure> {
+    let Fields { transfer_encoding: codings, content_length: lengths, .. } = fields;
+    match (codings.first, lengths.first) {
         (Some(_), Some(_)) => Err(protocol("both Transfer-Encoding and Content-Length (RFC 9112 §6.3)")),
         (Some(_), None) if version == HttpVersion::Http10 => {
             Err(protocol("Transfer-Encoding in an HTTP/1.0 response (RFC 9112 §6.1)"))
         }
-        (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") && codings.next().is_none() => {
+        (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") && codings.others.is_empty() => {
             Ok(Framing::Chunked)
         }
         (Some(coding), None) => {
             Err(protocol(format!("Transfer-Encoding {:?}: only chunked alone is known", lossy(coding))))
         }
-        (None, Some(_)) if lengths.next().is_some() => Err(protocol("more than one Content-Length")),
+        (None, Some(_)) if !lengths.others.is_empty() => Err(protocol("more than one Content-Length")),
         (None, Some(length)) => content_length(length).map(Framing::Length),
         (None, None) => Ok(Framing::UntilClose),
     }
@@ -383,7 +470,7 @@ mod tests {
     fn two_locations_that_differ_are_not_chosen_between() {
         let head = |headers: &str| {
             let text = format!("HTTP/1.1 302 Found\r\n{headers}Content-Length: 0\r\n\r\n");
-            look(text.as_bytes(), 0, GET).unwrap().unwrap().location
+            look(text.as_bytes(), 0, GET).unwrap().unwrap().location().cloned()
         };
         assert_eq!(head("Location: /a\r\nLocation: /a\r\n"), Some(Ok(b"/a".to_vec())));
         assert_eq!(head("Location: /a\r\nLocation: /b\r\n"), Some(Err(())));

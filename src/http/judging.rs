@@ -47,7 +47,7 @@ impl Exchange<'_> {
     #[inline(never)]
     pub(super) fn begin_examination(&self, head: &Head) -> Option<Box<Examination>> {
         let mut examination = Box::new(Examination::begin(&self.request.checks)?);
-        let coding = head.content_encoding.as_deref().filter(|_| head.framing != Framing::NoBody);
+        let coding = head.content_encoding().filter(|_| head.framing != Framing::NoBody);
         if let Some(coding) = coding.filter(|coding| !self.request.compressed && !decode::is_identity(coding))
         {
             examination

@@ -72,7 +72,7 @@ pub(super) fn is_plain_path(path: &str) -> bool {
 
 /// Whether an answer is one to be read by hand: a 200 of known length, with nothing to be decoded.
 pub(super) fn is_plain(head: &Head) -> bool {
-    head.status == 200 && matches!(head.framing, Framing::Length(_)) && head.content_encoding.is_none()
+    head.status == 200 && matches!(head.framing, Framing::Length(_)) && head.content_encoding().is_none()
 }
 
 #[cfg(test)]
