@@ -39,10 +39,11 @@ impl Curl {
         limits(request, &mut line);
         self.connection(request, &mut line);
         // What curl would take for a pattern.
-        if request.url.as_str().contains(['[', ']', '{', '}']) {
+        let url = request.url.text();
+        if url.contains(['[', ']', '{', '}']) {
             line.push("-g");
         }
-        line.push(request.url.as_str());
+        line.push(&url);
         line.0
     }
 
@@ -71,7 +72,7 @@ impl Curl {
             path.iter().for_each(|path| line.path(option, path));
         }
         let proxies = &ours.proxies;
-        let proxy = if request.url.scheme() == "https" { &proxies.https } else { &proxies.http };
+        let proxy = if request.url.place().scheme() == "https" { &proxies.https } else { &proxies.http };
         if let Some(proxy) = proxy.as_ref().filter(|_| ours.unix_socket.is_none()) {
             line.option("-x", &format!("http://{proxy}"));
             if !proxies.none_for.is_empty() {
@@ -206,7 +207,7 @@ mod tests {
             request.limits.max_time = Some(Duration::from_millis(1500));
             request.limits.max_redirs = 0;
             (request.compressed, request.insecure) = (true, true);
-            request.url.set_query(Some("q=[1]&r=a b"));
+            request.url = url::Url::parse("http://a.test/?q=[1]&r=a b").unwrap().into();
         });
         assert_eq!(
             rich,

@@ -5,6 +5,7 @@
 
 mod header;
 pub(crate) mod resolve;
+mod target;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,12 +13,11 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use url::Url;
-
 use crate::check::Check;
 use crate::outcome::Class;
 
 pub use header::{HeaderEdit, check_header_value};
+pub use target::Target;
 
 /// The place in a list that an entry stands at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -250,8 +250,8 @@ pub struct SaveAs {
 pub struct Request {
     /// What it is called.
     pub subject: Arc<Subject>,
-    /// http or https, with a host, without userinfo and fragment.
-    pub url: Url,
+    /// Without userinfo and fragment.
+    pub url: Target,
     /// Whether the host is the loopback by its own name or number, so that no default limit per host binds it.
     pub is_loopback: bool,
     /// Everything else: one count of references, as each is written by two threads for every request.

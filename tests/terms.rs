@@ -40,7 +40,7 @@ fn two_addresses_of_one_name_are_two_servers() {
     let told = told(&urls.each_ref().map(String::as_str), |request| {
         let last = if request.url.path() == "/one" { 1 } else { 2 };
         let entry = Resolve { host: "shop.test".to_owned(), port: 0, addrs: vec![[127, 0, 0, last].into()] };
-        let port = request.url.port().expect("a port");
+        let port = request.url.place().port().expect("a port");
         request.resolve = Arc::from([Resolve { port, ..entry }]);
     });
     assert_eq!(told, ["/one pass", "/two pass", "/one pass", "/two pass"]);

@@ -5,8 +5,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use url::Url;
-
 use super::examination::{Findings, Sight};
 use super::text::TextTest;
 use super::wording::seconds;
@@ -19,8 +17,8 @@ use crate::sanitize;
 pub struct Seen<'a> {
     /// Its head, and what the way to it was.
     pub response: &'a Response,
-    /// The URL that was asked for first.
-    pub url: &'a Url,
+    /// Writes down the URL that was asked for first, for whom it matters.
+    pub url: &'a dyn Fn() -> String,
     /// From the moment the attempt had its slot until now.
     pub time: Duration,
     /// From that moment to the first byte of the last answer.
@@ -176,9 +174,10 @@ fn judge_one(at: usize, check: &Check, seen: &Seen<'_>) -> Judged {
             Judged::new(comparison.holds(&followed), counted(followed, "redirect"))
         }
         Expectation::FinalUrl(test) => {
-            let url = response.url_effective.as_deref().unwrap_or(seen.url).as_str();
+            let effective = response.url_effective.as_deref().map(|url| url.as_str().to_owned());
+            let url = effective.unwrap_or_else(seen.url);
             // A password of a redirect is left behind there, and the listed one was taken away.
-            Judged::new(test.holds(url), format!("{url:?}"))
+            Judged::new(test.holds(&url), format!("{url:?}"))
         }
     }
 }
@@ -262,7 +261,7 @@ mod tests {
 
     fn response(status: u16) -> Response {
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let url = |url: &str| Url::parse(url).unwrap();
+        let url = |url: &str| url::Url::parse(url).unwrap();
         Response {
             status: Some(status),
             content_type: Some("Application/JSON; charset=utf-8".to_owned()),
@@ -294,7 +293,7 @@ mod tests {
         });
         let seen = Seen {
             response,
-            url: &Url::parse("http://a/").unwrap(),
+            url: &|| "http://a/".to_owned(),
             time: Duration::from_millis(1200),
             ttfb: Duration::from_millis(300),
             today: || UNIX_EPOCH,
@@ -445,7 +444,7 @@ mod tests {
         let checks = checks(&[("body", "!~=", "error"), ("tls-days", ">", "1")]);
         let seen = Seen {
             response: &response(200),
-            url: &Url::parse("http://a/").unwrap(),
+            url: &|| "http://a/".to_owned(),
             time: Duration::ZERO,
             ttfb: Duration::ZERO,
             today: || UNIX_EPOCH,

@@ -4,7 +4,6 @@
 //! becomes of its body (`exchange`).
 
 use ureq::http;
-use url::{Position, Url};
 
 use super::connection::Connection;
 use super::exchange::{Answer, ByUreq, Exchange, Rest};
@@ -12,7 +11,7 @@ use super::head::Head;
 use super::route::Way;
 use super::transport::{self, Home};
 use super::wire::{Terms, TimeLimits, Wire};
-use super::{error, plain, route};
+use super::{error, plain};
 use crate::config::Proxy;
 use crate::event::Trace;
 use crate::outcome::{Class, Failure, Phase};
@@ -98,7 +97,7 @@ impl Exchange<'_> {
                 stall: self.request.limits.stall,
             },
             asked: self.asked(),
-            absolute: matches!(self.way(), Way::Forward(_)).then(|| route::origin(self.url()).into()),
+            absolute: matches!(self.way(), Way::Forward(_)).then(|| self.target().origin().into()),
             tracer: self.tracer.clone(),
             logs_wire: self.client.logs_wire,
         };
@@ -112,15 +111,15 @@ impl Exchange<'_> {
             && !self.has_left_origin
             && !self.client.logs_wire
             && !matches!(self.way(), Way::Forward(_))
-            && plain::is_plain_path(path(self.url()))
+            && self.target().is_plain()
     }
 
     /// The request as ureq writes it: from memory, or by having it written down. `None` when it is not understood.
     #[inline(never)]
     fn templated(&self) -> Result<Option<Vec<u8>>, Failure> {
-        let (url, headers, writer) = (self.url(), &self.request.headers, self.writer());
-        let (origin, templates) = (route::origin(url), &writer.templates);
-        if let Some(request) = templates.request(origin, path(url), headers) {
+        let (headers, writer) = (&self.request.headers, self.writer());
+        let (origin, path, templates) = (self.target().origin(), self.target().path(), &writer.templates);
+        if let Some(request) = templates.request(origin, path, headers) {
             return Ok(Some(request));
         }
         // No byte is sent, so nothing is waited for.
@@ -129,8 +128,8 @@ impl Exchange<'_> {
             Ok(transport::compose(&writer.agent, request, self.client.lender.clone()))
         };
         let written = deep(compose)?;
-        templates.learn(origin, path(url), headers, &written);
-        Ok(templates.request(origin, path(url), headers))
+        templates.learn(origin, path, headers, &written);
+        Ok(templates.request(origin, path, headers))
     }
 
     /// Asks without ureq; an answer that is not plain is handed to it.
@@ -197,8 +196,8 @@ impl Exchange<'_> {
     }
 
     fn http_request(&self) -> Result<http::Request<()>, Failure> {
-        let uri = &self.url()[..Position::AfterQuery];
-        let mut builder = http::Request::builder().method(self.method.as_str()).uri(uri);
+        let url = self.target().text();
+        let mut builder = http::Request::builder().method(self.method.as_str()).uri(&*url);
         for header in self.request.headers.iter().filter(|header| self.may_send(header)) {
             builder = builder.header(header.name.as_str(), header.value.expose());
         }
@@ -223,9 +222,4 @@ impl Exchange<'_> {
 /// What the user says to a proxy goes before what its URL says.
 fn is_for_proxy(header: &Header) -> bool {
     header.name.eq_ignore_ascii_case(PROXY_AUTHORIZATION)
-}
-
-/// What a request line has: path and query.
-fn path(url: &Url) -> &str {
-    &url[Position::BeforePath..Position::AfterQuery]
 }

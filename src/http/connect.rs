@@ -38,7 +38,7 @@ impl Exchange<'_> {
         };
         let deadline = self.total.earlier(connecting);
         let client = self.client;
-        let way = client.routes.way(self.url());
+        let way = client.routes.way(self.place());
         let mut connection = self.open(way, deadline)?;
         connection.used = 1;
         self.response.num_connects += 1;
@@ -46,7 +46,7 @@ impl Exchange<'_> {
         if let Way::Tunnel(proxy) = way {
             self.dig(proxy, &mut connection, deadline)?;
         }
-        let is_tls = self.url().scheme() == "https";
+        let is_tls = self.place().scheme() == "https";
         self.watch.connected(if is_tls { Phase::Tls } else { Phase::Send });
         if is_tls {
             let secured = self.secure(&mut connection, deadline);
@@ -75,7 +75,7 @@ impl Exchange<'_> {
     }
 
     fn dig(&self, proxy: &Proxy, connection: &mut Connection, deadline: Deadline) -> Result<(), Failure> {
-        let Some((host, port)) = self.client.routes.server(self.url()) else { return Err(no_place()) };
+        let Some((host, port)) = self.client.routes.server(self.place()) else { return Err(no_place()) };
         let log = |mark: char, head: &[u8]| {
             wire::log(self.tracer.as_ref().filter(|_| self.client.logs_wire), mark, head);
         };
@@ -84,7 +84,7 @@ impl Exchange<'_> {
     }
 
     fn resolve(&mut self, deadline: Deadline) -> Result<Vec<SocketAddr>, Failure> {
-        let Some((host, port)) = self.client.routes.next(self.url()) else { return Err(no_place()) };
+        let Some((host, port)) = self.client.routes.next(self.place()) else { return Err(no_place()) };
         if let Resolution::Known(addrs) = self.client.resolver.known(&host, port, &self.request.resolve)? {
             return Ok(addrs);
         }
@@ -99,7 +99,7 @@ impl Exchange<'_> {
     fn secure(&self, connection: &mut Connection, deadline: Deadline) -> Result<(), Failure> {
         let config = self.client.tls.config(self.request.insecure, self.slot, deadline.at);
         let config = config.map_err(|wake| gave_up(wake, deadline, Phase::Tls))??;
-        let host = self.url().host_str().unwrap_or_default();
+        let host = self.place().host_str().unwrap_or_default();
         connection.secure(config, host, deadline, self.slot, !self.request.insecure)
     }
 

@@ -24,7 +24,7 @@ use super::writer::Writer;
 use super::{Client, Tracer, note_hop, redirect};
 use crate::check::{Examination, Findings};
 use crate::outcome::{Failure, Phase};
-use crate::request::{Method, Request};
+use crate::request::{Method, Request, Target};
 use crate::response::Response;
 use crate::runtime::Slot;
 
@@ -40,7 +40,7 @@ pub(super) struct Exchange<'a> {
     pub(super) watch: &'a mut Stopwatch,
     pub(super) response: &'a mut Response,
     /// The URL of this hop; `None` for the first, whose URL is the request's.
-    url: Option<Url>,
+    url: Option<Target>,
     pub(super) method: Method,
     pub(super) sends_body: bool,
     /// The origin has changed since the first hop: what says who we are stays behind for good.
@@ -94,18 +94,23 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    pub(super) fn url(&self) -> &Url {
+    pub(super) fn target(&self) -> &Target {
         self.url.as_ref().unwrap_or(&self.request.url)
+    }
+
+    /// A URL with the scheme, host and port of this hop.
+    pub(super) fn place(&self) -> &Url {
+        self.target().place()
     }
 
     /// Under which this hop's connections are kept.
     pub(super) fn key(&self) -> Cow<'_, str> {
-        self.client.routes.key(self.url(), self.request)
+        self.client.routes.key(self.place(), self.request)
     }
 
     /// How this hop's server is reached.
     pub(super) fn way(&self) -> Way<'a> {
-        self.client.routes.way(self.url())
+        self.client.routes.way(self.place())
     }
 
     pub(super) fn writer(&self) -> &'a Writer {
@@ -136,7 +141,7 @@ impl<'a> Exchange<'a> {
         if limit == 0 || !redirect::is_redirect(answer.head.status) || self.expects_redirect() {
             return Ok(None);
         }
-        redirect::next(self.url(), answer.head.location()).map(Some)
+        redirect::next(&self.target().url(), answer.head.location()).map(Some)
     }
 
     /// Leaves an answer whose body nobody wants. What has come with the head is read, so that the connection can be
@@ -156,9 +161,9 @@ impl<'a> Exchange<'a> {
     pub(super) fn follow(&mut self, answer: Answer, next: Url) -> Result<(), Failure> {
         let status = answer.head.status;
         self.leave(answer);
-        let limit = self.request.limits.max_redirs;
         let next = bare(next);
-        let from = self.url().clone();
+        let limit = self.request.limits.max_redirs;
+        let from = self.target().url().into_owned();
         if self.response.redirects.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
             let is_loop = next == from || self.response.redirects.iter().any(|hop| hop.url == next);
             return Err(redirect::too_many(limit, is_loop));
@@ -174,7 +179,7 @@ impl<'a> Exchange<'a> {
         self.response.method = Some(self.method.clone());
         self.response.url_effective = Some(Box::new(next.clone()));
         self.forget_hop();
-        self.url = Some(next);
+        self.url = Some(next.into());
         self.watch.begin_hop();
         Ok(())
     }
@@ -304,10 +309,6 @@ fn codings(head: &Head) -> Result<Vec<Coding>, Failure> {
 
 /// A redirect's target without what never goes over the wire: a fragment, and credentials, which a server has no
 /// business to give.
-fn bare(mut url: Url) -> Url {
-    url.set_fragment(None);
-    // Only URLs without a host refuse this, and those were refused before.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url
+fn bare(next: Url) -> Url {
+    Target::from(next).bare().url().into_owned()
 }

@@ -101,7 +101,7 @@ impl Exchange<'_> {
         let now = self.watch.latest();
         let seen = Seen {
             response: self.response,
-            url: &self.request.url,
+            url: &|| self.request.url.text().into_owned(),
             time: now.saturating_duration_since(self.watch.started()),
             ttfb: self.watch.ttfb(),
             today: wall_now,

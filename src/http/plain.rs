@@ -64,12 +64,6 @@ impl Templates {
     }
 }
 
-/// Whether a path goes over the wire as it stands, whoever writes it: RFC 3986's characters for path and query.
-pub(super) fn is_plain_path(path: &str) -> bool {
-    path.starts_with('/')
-        && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:@/?".contains(&byte))
-}
-
 /// Whether an answer is one to be read by hand: a 200 of known length, with nothing to be decoded.
 pub(super) fn is_plain(head: &Head) -> bool {
     head.status == 200 && matches!(head.framing, Framing::Length(_)) && head.content_encoding().is_none()
@@ -101,16 +95,6 @@ mod tests {
         {
             templates.learn("http://a", "/x", &headers, written);
             assert_eq!(templates.request("http://a", "/x", &headers), None);
-        }
-    }
-
-    #[test]
-    fn only_paths_that_nobody_rewrites_are_plain() {
-        for plain in ["/", "/a/b.html?x=1&y=%20", "/~a/(b)"] {
-            assert!(is_plain_path(plain), "{plain}");
-        }
-        for odd in ["", "x", "/a|b", "/a\"b", "/\u{e4}", "/a b", "/a\r\nb", "/[x]", "/^", "/\\"] {
-            assert!(!is_plain_path(odd), "{odd}");
         }
     }
 }

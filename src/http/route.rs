@@ -181,10 +181,10 @@ mod tests {
 
     fn key_by(routes: &Routes, url: &str, change: impl FnOnce(&mut Request)) -> String {
         let request = request_with(0, "other", |request| {
-            request.url = Url::parse(url).unwrap();
+            request.url = Url::parse(url).unwrap().into();
             change(request);
         });
-        routes.key(&request.url, &request).into_owned()
+        routes.key(request.url.place(), &request).into_owned()
     }
 
     fn at(host: &str, port: u16, addr: &str) -> impl FnOnce(&mut Request) {

@@ -384,7 +384,7 @@ pub(super) fn unfinished_path(root: &Path, request: &Request, process: u32) -> P
 
 /// The folder below ours, and the name in it: as the list says, else of our own making.
 fn place(request: &Request) -> (PathBuf, String) {
-    let ours = || name(request.subject.urlnum, &request.url);
+    let ours = || name(request.subject.urlnum, &request.url.url());
     let Some(wanted) = &request.save_as else { return (PathBuf::new(), ours()) };
     let mut path = PathBuf::from(wanted.dir.as_deref().unwrap_or_default());
     path.push(wanted.out.as_deref().map_or_else(|| ours().into(), PathBuf::from));

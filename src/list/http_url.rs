@@ -3,9 +3,11 @@
 //! Knows what the url crate takes and where it is more lenient than the person who wrote the word: stricter there, and
 //! nowhere a parser of our own. Refuses to know which line the word stood on.
 
+use std::sync::Arc;
+
 use url::{ParseError, Url};
 
-use crate::request::is_loopback_host;
+use crate::request::{Target, is_loopback_host};
 use crate::sanitize::{escape, mask_userinfo};
 
 const NO_URL: &str = "not an http or https URL";
@@ -49,7 +51,7 @@ pub(super) fn path_behind<'w>(word: &'w str, before_path: &str) -> Option<&'w st
 #[derive(Debug, Default)]
 pub(super) struct Urls {
     /// The last one: scheme and authority as they were written, and what they came to.
-    last: Option<(Box<str>, Url)>,
+    last: Option<(Box<str>, Arc<Url>)>,
 }
 
 impl Urls {
@@ -62,15 +64,27 @@ impl Urls {
             return Ok(url);
         }
         let url = parse(word)?;
-        self.last = before_path(word).map(|before_path| (before_path.into(), url.clone()));
+        self.last = before_path(word).map(|before_path| (before_path.into(), Arc::new(url.clone())));
         Ok(url)
     }
 
-    /// By RFC 3986 §5.2 (and WHATWG's "path absolute" state) a path that begins with one slash replaces path and query
-    /// and leaves the rest alone.
-    fn known(&self, word: &str) -> Option<Url> {
+    /// The same, which shares with the one before what it can.
+    ///
+    /// # Errors
+    /// Those of [`parse`].
+    pub(super) fn target(&mut self, word: &str) -> Result<Target, String> {
+        let beside = self.behind_last(word).and_then(|(url, rest)| Target::beside(url, rest));
+        beside.map_or_else(|| self.parse(word).map(Target::from), Ok)
+    }
+
+    /// The last URL that was parsed, and the path of a word that begins as it does.
+    fn behind_last<'w>(&self, word: &'w str) -> Option<(&Arc<Url>, &'w str)> {
         let (before_path, url) = self.last.as_ref()?;
-        let rest = path_behind(word, before_path)?;
+        Some((url, path_behind(word, before_path)?))
+    }
+
+    fn known(&self, word: &str) -> Option<Url> {
+        let (url, rest) = self.behind_last(word)?;
         // Tabs and line ends are dropped from a URL (WHATWG), and might leave two slashes.
         let is_plain = !rest.contains(['\\', '\t', '\n', '\r']) && !rest.starts_with("//");
         is_plain.then(|| url.join(rest).ok()).flatten()
@@ -197,6 +211,8 @@ mod tests {
             for (index, rest) in rests.iter().enumerate() {
                 let word = format!("{}{rest}", origins[index % origins.len()]);
                 prop_assert_eq!(urls.parse(&word), parse(&word), "{}", word);
+                let target = urls.target(&word).map(|target| target.url().into_owned());
+                prop_assert_eq!(target, parse(&word), "{}", word);
             }
         }
     }

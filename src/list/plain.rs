@@ -8,11 +8,10 @@
 
 use std::sync::Arc;
 
-use url::Url;
-
 use super::audience::Found;
 use super::http_url::Urls;
 use super::setting::Setting;
+use crate::request::Target;
 
 /// What such lines have in common: the very same settings, not equal ones.
 #[derive(Debug, Clone, Default)]
@@ -119,7 +118,7 @@ impl PlainLines {
             source: &self.common.source,
             line,
             text,
-            url: self.urls.parse(text),
+            url: self.urls.target(text),
         })
     }
 }
@@ -135,5 +134,5 @@ pub struct PlainLine<'a> {
     /// As it was written.
     pub text: &'a str,
     /// The URL, or why it is none.
-    pub url: Result<Url, String>,
+    pub url: Result<Target, String>,
 }

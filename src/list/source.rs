@@ -332,6 +332,7 @@ mod tests {
                     let PlainLine { urlnum, source, line, text, url } = lines.next_url()?;
                     let location = Location { source: Arc::clone(source), line };
                     let text = text.to_owned();
+                    let url = url.map(|url| url.url().into_owned());
                     let entry = Entry { location, method: None, text, url, settings, defaults, again: None };
                     plan(urlnum, entry).ok()
                 };

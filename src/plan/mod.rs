@@ -19,7 +19,7 @@ use crate::credentials::{basic, basic_of_userinfo};
 use crate::curl::Curl;
 use crate::list::{Entry, LeftOut, PlainLine, Setting};
 use crate::outcome::{Class, Failure, Phase};
-use crate::request::{Header, Location, Method, Request, Secret, Shared, Subject, is_loopback_host};
+use crate::request::{Header, Location, Method, Request, Secret, Shared, Subject, Target, is_loopback_host};
 use crate::sanitize::{Masks, mask_userinfo};
 
 use choice::Choice;
@@ -112,7 +112,7 @@ impl Planner {
         }
         let Entry { location: Location { source, line }, method, text, url, again, .. } = entry;
         let word = Word { urlnum, source: &source, line, text, method, again };
-        Ok(self.listed(&terms, word, url))
+        Ok(self.listed(&terms, word, url.map(Target::from)))
     }
 
     /// The same for one of several lines of these terms; nothing leaves it out.
@@ -122,9 +122,9 @@ impl Planner {
         self.listed(terms, word, url)
     }
 
-    fn listed(&mut self, terms: &Arc<Terms>, word: Word<'_>, url: Result<Url, String>) -> Listed {
+    fn listed(&mut self, terms: &Arc<Terms>, word: Word<'_>, url: Result<Target, String>) -> Listed {
         let Word { urlnum, source, line, text, method, again } = word;
-        let host = url.as_ref().ok().and_then(Url::host_str).unwrap_or_default();
+        let host = url.as_ref().ok().and_then(|url| url.place().host_str()).unwrap_or_default();
         let Copy { shared, mut tags, source, mut host, is_loopback } = self.copies.of(terms, source, host);
         if !self.masks.is_empty() {
             // Told and counted by, but never connected to.
@@ -171,7 +171,7 @@ impl Planner {
         };
         let is_loopback = is_loopback_host(&subject.host);
         let shared = Arc::new(self.bare.shared.clone());
-        Arc::new(self.request(&self.bare, shared, subject, url, is_loopback))
+        Arc::new(self.request(&self.bare, shared, subject, url.into(), is_loopback))
     }
 
     /// Whether every request gets a header that says who we are: worth a warning where there are several hosts
@@ -185,7 +185,7 @@ impl Planner {
         terms: &Terms,
         shared: Arc<Shared>,
         subject: Subject,
-        url: Url,
+        url: Target,
         is_loopback: bool,
     ) -> Request {
         let mut request = request(terms, shared, subject, url, is_loopback);
@@ -211,10 +211,12 @@ impl Planner {
     }
 
     /// Where a text leads that does not begin as the URL does.
-    fn elsewhere(&self, text: &str, url: &Url) -> Option<Box<str>> {
-        let is_whole =
-            text.split_once("://").is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case(url.scheme()));
-        (!is_whole).then(|| self.masked(url.as_str().to_owned()).into())
+    fn elsewhere(&self, text: &str, url: &Target) -> Option<Box<str>> {
+        let scheme = url.place().scheme();
+        let is_whole = text.get(..scheme.len()).is_some_and(|start| {
+            start.eq_ignore_ascii_case(scheme) && text[scheme.len()..].starts_with("://")
+        });
+        (!is_whole).then(|| self.masked(url.text().into_owned()).into())
     }
 
     /// The URL as the list says it, passwords and secrets masked; a million of them have none.
@@ -234,21 +236,15 @@ fn request(
     terms: &Terms,
     mut shared: Arc<Shared>,
     subject: Subject,
-    mut url: Url,
+    url: Target,
     is_loopback: bool,
 ) -> Request {
-    let (user, password) = (url.username(), url.password().unwrap_or_default());
+    let (user, password) = (url.place().username(), url.place().password().unwrap_or_default());
     if !(terms.has_own_authorization || (user.is_empty() && password.is_empty())) {
         let authorization = authorization(basic_of_userinfo(user, password));
         Arc::make_mut(&mut shared).headers = with(&terms.headers_without_user, authorization);
     }
-    url.set_fragment(None);
-    // They cannot fail for a URL with a host, and parsing again is what they cost.
-    if !url.username().is_empty() || url.password().is_some() {
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-    }
-    Request { is_loopback, subject: Arc::new(subject), url, shared }
+    Request { is_loopback, subject: Arc::new(subject), url: url.bare(), shared }
 }
 
 /// `USER:PASS` as a header.
@@ -324,7 +320,7 @@ mod tests {
             ("https://user@[::1]/", "https://[::1]/", "https://user@[::1]/", "[::1]"),
         ] {
             let request = request(&planner, text);
-            assert_eq!(request.url.as_str(), url);
+            assert_eq!(request.url.text(), url);
             assert_eq!((request.subject.listed.as_str(), &*request.subject.host), (listed, host));
         }
     }
@@ -388,7 +384,7 @@ mod tests {
             let planner =
                 Planner::new(&config(|request| (request.headers, request.user) = (edits.clone(), user)));
             assert_eq!(headers(&planner, text), expected, "{edits:?} {text}");
-            assert!(request(&planner, text).url.username().is_empty());
+            assert!(request(&planner, text).url.place().username().is_empty());
         }
     }
 

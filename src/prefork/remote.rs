@@ -9,8 +9,6 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use url::Position;
-
 use super::balance::{self, Standing};
 use super::link::{Link, SIGKILL, Ticket};
 use super::overdue::Overdue;
@@ -172,8 +170,7 @@ impl Crew {
     /// # Errors
     /// Why there will be none.
     fn choose(&self, request: &Request) -> Result<Option<(usize, Arc<Link>)>, String> {
-        let origin =
-            BuildHasherDefault::<DefaultHasher>::default().hash_one(&request.url[..Position::BeforePath]);
+        let origin = BuildHasherDefault::<DefaultHasher>::default().hash_one(request.url.origin());
         let standings: Vec<_> = self.seats.iter().map(Seat::standing).collect();
         if let Some(seat) = balance::choose(origin, &standings) {
             return Ok(self.seats[seat].link().map(|link| (seat, link)));

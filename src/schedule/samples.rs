@@ -33,7 +33,7 @@ pub(crate) fn request_with(urlnum: u64, host: &str, change: impl FnOnce(&mut Req
     });
     let mut request = Request {
         subject,
-        url,
+        url: url.into(),
         is_loopback: is_loopback_host(host),
         shared: Arc::new(Shared {
             headers: Arc::from([]),

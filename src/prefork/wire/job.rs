@@ -2,6 +2,7 @@
 //!
 //! Knows what of a request an attempt needs. What names it, and what follows a failure, stays with the run.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,8 @@ pub(in crate::prefork) struct Job<'a> {
     urlnum: u64,
     method: &'a str,
     host: &'a str,
-    url: &'a str,
+    #[serde(borrow)]
+    url: Cow<'a, str>,
     #[serde(borrow)]
     headers: Vec<HeaderWire<'a>>,
     body: Option<&'a [u8]>,
@@ -111,7 +113,7 @@ impl<'a> Job<'a> {
             urlnum: request.subject.urlnum,
             method: request.subject.method.as_str(),
             host: &request.subject.host,
-            url: request.url.as_str(),
+            url: request.url.text(),
             headers: request.headers.iter().map(header).collect(),
             body: request.body.as_deref(),
             body_stays: request.body_stays,
@@ -141,7 +143,7 @@ impl<'a> Job<'a> {
         };
         Ok(Request {
             subject: Arc::new(subject),
-            url: url(self.url)?,
+            url: url(&self.url)?.into(),
             is_loopback: self.is_loopback,
             shared: Arc::new(Shared {
                 headers: self.headers.into_iter().map(HeaderWire::read).collect(),
