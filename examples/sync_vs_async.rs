@@ -5,8 +5,8 @@
 //! execution").
 //!
 //! In greenfetch: `--sync` and coroutines run the same src/http/mod.rs `fetch_one`, and src/engine/mod.rs `start` spawns
-//! it in every mode; the mode is a value in src/runtime/mod.rs `start`. As here, each task sends a message at its end,
-//! and the loop that spawned it waits for messages: src/engine/mod.rs `run_to_the_end`.
+//! it in every mode; the mode is a value in src/runtime/mod.rs `start`. As here, the loop that spawned them waits for
+//! messages: src/engine/root.rs `run_to_the_end`. One that has passed need not even send one: src/engine/desk.rs `settle`.
 #![expect(clippy::print_stdout, reason = "a program, and its output is the point")]
 
 use std::collections::VecDeque;

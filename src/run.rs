@@ -103,15 +103,15 @@ pub fn run(config: &Config, mut streams: Streams) -> Result<ExitStatus, Refused>
     let credits = Arc::new(Credits::new());
     let schedule = Schedule::new(&concurrency);
     let parts = Engine::assemble(&runtime, fetch, schedule, Arc::clone(&credits), orders, info);
-    let Parts { mut engine, sender, batches, queue, view } = parts;
+    let Parts { mut root, sender, batches, queue, view } = parts;
     if let Some(scribe) = sinks.scribe() {
-        engine.employ(scribe);
+        root.employ(scribe);
     }
 
     let warnings = [lowered, insecure_warning(config), secret_warning(&list, &planner)];
     let tidy_up = clearing(&sinks, &runtime);
     signal::forward(sender.clone(), view.clone(), queue, tidy_up).map_err(no_thread)?;
-    runtime.start_root(move || engine.run(warnings.into_iter().flatten())).map_err(no_thread)?;
+    runtime.start_root(move || root.run(warnings.into_iter().flatten())).map_err(no_thread)?;
     let for_list = sender.clone();
     list.start(planner, credits, move |delivery| deliver(delivery, &for_list)).map_err(no_thread)?;
 

@@ -90,12 +90,12 @@ fn gather(n: u32, origin: SocketAddr, stderr: &mut dyn Write) -> Result<Crowd, S
     let orders = Orders { fail_fast: true, ..Orders::default() };
     let schedule = Schedule::new(&config.concurrency);
     let credits = Arc::new(Credits::new());
-    let Parts { engine, sender, batches, queue, view } =
+    let Parts { root, sender, batches, queue, view } =
         Engine::assemble(&runtime, Arc::new(client), schedule, credits, orders, info);
     sender.send(Message::Listed(requests(n, origin, &Planner::new(&config))?));
     sender.send(Message::EndOfList(None));
     signal::forward(sender.clone(), view, queue, || ()).map_err(sentence)?;
-    runtime.start_root(move || engine.run(std::iter::empty())).map_err(sentence)?;
+    runtime.start_root(move || root.run(std::iter::empty())).map_err(sentence)?;
     watch(batches, before, stderr, || sender.send(Message::Stop(Stop::FailFast))).map_err(sentence)
 }
 

@@ -1,47 +1,45 @@
-//! The one loop: it owns all state of a run, starts tasks and turns their messages into events.
+//! The engine: it owns all state of a run, starts tasks and turns what becomes of them into events.
 //!
-//! In coroutines mode the loop is itself a coroutine on the worker, the root: a message from a fetch is then a switch
-//! of stacks and not a wake-up of a thread. In the other modes it is a thread. The code is the same, as is that of the
-//! fetches, which know nothing of each other and only send messages.
+//! One at a time works with it: the loop (`root`), or whoever has just made an attempt (`desk`).
 //!
 //! Knows who is in flight, what was counted, and why a run ends. Refuses to know HTTP, formats and files.
 
 mod again;
+mod desk;
 mod intake;
+mod root;
 mod scarcity;
 mod task;
 mod telling;
 mod view;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use root::Root;
 pub use task::{Finished, survive};
 pub use telling::{Batches, Queue};
 pub use view::View;
 
 use crate::check;
 use crate::config::{Objective, UntilPass};
-use crate::event::{Event, Limiters, RunInfo, Scribe, Stop, Summary, Trace};
+use crate::event::{Event, Limiters, RunInfo, Stop, Summary, Trace};
 use crate::http::Fetch;
 use crate::list::Credits;
 use crate::outcome::{Attempt, Attempts, Class, Failure, Kind, Outcome, Phase};
 use crate::plan::Portion;
 use crate::record::wall_now;
 use crate::request::{Request, Subject};
-use crate::runtime::{Mailbox, Runtime, Sender, Slot};
+use crate::runtime::{Runtime, Sender, Slot};
 use crate::schedule::{Dice, Next, Rounds, Schedule, Waiting};
 use crate::slo::Gates;
+use desk::Desk;
 use intake::Intake;
 use scarcity::Scarcity;
 use task::{Means, Task};
 use telling::Teller;
-
-/// After so many starts in a row the others have a turn, the fetches just started among them.
-const STARTS_IN_A_ROW: usize = 64;
 
 /// What the loop is told.
 pub enum Message {
@@ -59,8 +57,8 @@ pub enum Message {
     Trace(Arc<Subject>, Trace),
     /// The run is to end.
     Stop(Stop),
-    /// The reporter has caught up.
-    Room,
+    /// Something has changed that the loop waits for: the reporter has caught up, or somebody did a step of its.
+    Look,
 }
 
 /// What the loop is told beforehand.
@@ -88,14 +86,11 @@ pub struct Engine {
     dice: Dice,
     credits: Arc<Credits>,
     orders: Orders,
-    mailbox: Mailbox<Message>,
     teller: Teller,
     view: View,
     info: RunInfo,
     deadline_at: Option<Instant>,
     free_slots: Vec<Arc<Slot>>,
-    /// Started since others had a turn.
-    starts: usize,
     scarcity: Scarcity,
     /// What was tried before of the requests in flight that are not at their first try, by `urlnum`.
     earlier: HashMap<u64, Attempts>,
@@ -125,8 +120,8 @@ enum HeldBy {
 
 /// A run that is ready to start: the loop, where it can be written to, and what it will tell.
 pub struct Parts {
-    /// To be run on the root.
-    pub engine: Engine,
+    /// To be run as the root.
+    pub root: Root,
     /// For the list, for signals and for the reporter.
     pub sender: Sender<Message>,
     /// What happens, in batches.
@@ -149,12 +144,13 @@ impl Engine {
     ) -> Parts {
         let (sender, mailbox) = runtime.mailbox();
         let for_room = sender.clone();
-        let (teller, batches, queue) = telling::channel(move || for_room.send(Message::Room));
+        let (teller, batches, queue) = telling::channel(move || for_room.send(Message::Look));
         let view = View::new(runtime.clone(), info.started);
         let cpu_before = runtime.cpu_time() + fetch.cpu_time();
+        let means = Means { fetch, sender: sender.clone(), verbose: orders.verbose, desk: Desk::default() };
         let engine = Engine {
             runtime: runtime.clone(),
-            means: Arc::new(Means { fetch, sender: sender.clone(), verbose: orders.verbose }),
+            means: Arc::new(means),
             schedule,
             dice: Dice::new(RandomState::new().hash_one(0)),
             credits,
@@ -162,13 +158,11 @@ impl Engine {
             gates: Gates::new(std::mem::take(&mut orders.slo)),
             rounds: orders.until_pass.map(|until_pass| Rounds::new(&until_pass, info.started)),
             orders,
-            mailbox,
             teller,
             view: view.clone(),
             held_since: info.started,
             info,
             free_slots: Vec::new(),
-            starts: 0,
             scarcity: Scarcity::default(),
             earlier: HashMap::new(),
             intake: Intake::default(),
@@ -176,54 +170,21 @@ impl Engine {
             held_by: HeldBy::Nothing,
             cpu_before,
         };
-        Parts { engine, sender, batches, queue, view }
+        let root = Root { engine: Box::new(engine), mailbox };
+        Parts { root, sender, batches, queue, view }
     }
 
-    /// Has this one tell of outcomes what it can.
-    pub fn employ(&mut self, scribe: Box<dyn Scribe>) {
-        self.teller.employ(scribe);
+    /// What the loop waits for at the most, once it has nothing left to do; `wake_at` is when something may be started.
+    fn waits_until(&mut self, wake_at: Option<Instant>) -> Option<Instant> {
+        self.order_more();
+        let now = Instant::now();
+        let round_at = self.rounds.as_ref().and_then(|rounds| rounds.wakes_at(now));
+        self.view.post(&self.schedule.backlog());
+        [wake_at, round_at, self.teller.leaves_at(now), self.deadline_at].into_iter().flatten().min()
     }
 
-    /// Runs to the last outcome, whatever happens: when the loop itself has a bug, the reporter is told that it is over.
-    pub fn run(self, warnings: impl Iterator<Item = String>) {
-        let queue = self.teller.queue();
-        if panic::catch_unwind(AssertUnwindSafe(|| self.run_to_the_end(warnings))).is_err() {
-            queue.close();
-        }
-    }
-
-    fn run_to_the_end(mut self, warnings: impl Iterator<Item = String>) {
-        self.teller.tell(Event::RunStarted(self.info.clone()));
-        for warning in warnings {
-            self.teller.tell(Event::Warning(warning));
-        }
-        self.teller.flush();
-        let mut messages = VecDeque::new();
-        while !self.is_over() {
-            let wake_at = self.start_what_may();
-            if self.is_over() {
-                break;
-            }
-            self.order_more();
-            let now = Instant::now();
-            let round_at = self.rounds.as_ref().and_then(|rounds| rounds.wakes_at(now));
-            let until = [wake_at, round_at, self.teller.leaves_at(now), self.deadline_at];
-            let until = until.into_iter().flatten().min();
-            self.view.post(&self.schedule.backlog());
-            self.mailbox.receive(until, &mut messages);
-            self.look_at_the_time();
-            for message in messages.drain(..) {
-                let has_ended = matches!(message, Message::Finished(_));
-                self.take(message);
-                if has_ended {
-                    // One for one: what the last one gave back is still warm when the next one asks for as much.
-                    let _ = self.start_next(Instant::now());
-                }
-            }
-            // Before it is asked whether that was all: lines that are no URL are done with as they are taken up.
-            self.take_up_what_may(Instant::now());
-            self.go_round();
-        }
+    /// Tells the end of the run.
+    fn end(mut self) {
         self.credits.close();
         if let Some(words) = self.summary.why_nothing().filter(|_| !self.orders.allow_empty) {
             self.teller.tell(Event::Warning(words.to_owned()));
@@ -244,19 +205,6 @@ impl Engine {
         self.schedule.is_empty() && (is_done || self.summary.stop.is_some())
     }
 
-    /// Starts all that may be; says when the next may be, if that is a matter of time.
-    fn start_what_may(&mut self) -> Option<Instant> {
-        loop {
-            let now = Instant::now();
-            if let Err(wake_at) = self.start_next(now) {
-                return wake_at;
-            }
-            if self.starts == 0 && self.mailbox.has_message() {
-                return Some(now);
-            }
-        }
-    }
-
     /// Starts the next one that may be, or does what else is next. Where nothing is, the error is when something may be,
     /// if that is a matter of time.
     fn start_next(&mut self, now: Instant) -> Result<(), Option<Instant>> {
@@ -266,17 +214,14 @@ impl Engine {
         }
         self.take_up_what_may(now);
         match self.schedule.next(now) {
-            Next::Start(waiting) => {
-                self.start(waiting, now).map_or(Ok(()), |again_at| Err(Some(again_at)))?
-            }
+            Next::Start(waiting) => match self.start(waiting, now) {
+                None => {}
+                again_at => return Err(again_at),
+            },
             Next::Late(waiting) => self.settle(&waiting.request, waiting.earlier),
             // Those that were ready have turned out not to be: others may be.
             _ if self.may_take_up() => {}
             next => return Err(self.note_next(&next, now)),
-        }
-        self.starts = (self.starts + 1) % STARTS_IN_A_ROW;
-        if self.starts == 0 {
-            self.mailbox.yield_through_selector();
         }
         Ok(())
     }
@@ -312,35 +257,39 @@ impl Engine {
 
     /// Starts one attempt: a coroutine of its own, or a thread. Says when to try again if not even one can be started.
     fn start(&mut self, waiting: Waiting, now: Instant) -> Option<Instant> {
+        let (since, most) = (waiting.since, self.summary.most_in_flight);
+        let task = self.prepare(waiting, now);
+        if let Err((error, Task { request, slot, .. })) = task.start(&self.runtime) {
+            slot.vacate();
+            self.free_slots.push(slot);
+            let earlier = self.take_earlier(request.subject.urlnum);
+            return self.do_with_less(Waiting { request, since, earlier }, now, &error);
+        }
+        self.scarcity.ends();
+        if self.summary.most_in_flight > most {
+            self.runtime.note_threads();
+        }
+        None
+    }
+
+    /// Makes ready for an attempt what it needs.
+    fn prepare(&mut self, waiting: Waiting, now: Instant) -> Task {
         let slot = self.free_slots.pop().unwrap_or_else(|| self.runtime.slot());
         let time_left = self.time_left(&waiting, now);
         let queue =
             if waiting.is_first() { now.saturating_duration_since(waiting.since) } else { Duration::ZERO };
-        let Waiting { request, since, earlier } = waiting;
+        let Waiting { request, earlier, .. } = waiting;
         let attempt = u32::try_from(earlier.len()).unwrap_or(u32::MAX).saturating_add(1);
         slot.occupy(Arc::clone(&request.subject), attempt, now);
         if self.orders.verbose {
             self.teller.tell(Event::Started(Arc::clone(&request.subject)));
         }
         let in_flight = u32::try_from(self.schedule.in_flight()).unwrap_or(u32::MAX);
-        let is_peak = in_flight > self.summary.most_in_flight;
         self.summary.most_in_flight = self.summary.most_in_flight.max(in_flight);
-        let urlnum = request.subject.urlnum;
-        let means = Arc::clone(&self.means);
-        let task = Task { means, request, slot, started: now, queue, time_left };
-        if let Err((error, Task { request, slot, .. })) = task.start(&self.runtime) {
-            slot.vacate();
-            self.free_slots.push(slot);
-            return self.do_with_less(Waiting { request, since, earlier }, now, &error);
-        }
-        self.scarcity.ends();
-        if is_peak {
-            self.runtime.note_threads();
-        }
         if !earlier.is_empty() {
-            self.earlier.insert(urlnum, earlier);
+            self.earlier.insert(request.subject.urlnum, earlier);
         }
-        None
+        Task { means: Arc::clone(&self.means), request, slot, started: now, queue, time_left }
     }
 
     fn time_left(&self, waiting: &Waiting, now: Instant) -> Option<Duration> {
@@ -382,7 +331,7 @@ impl Engine {
             Message::Finished(finished) => self.take_finished(finished),
             Message::Trace(subject, trace) => self.teller.tell(Event::Trace(subject, trace)),
             Message::Stop(stop) => self.stop(stop),
-            Message::Room => {}
+            Message::Look => {}
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Message;
+use super::desk::Desk;
 use crate::check;
 use crate::event::Trace;
 use crate::http::{Fetch, Tracer};
@@ -15,12 +16,17 @@ use crate::outcome::{Attempt, Class, Failure};
 use crate::request::Request;
 use crate::runtime::{Runtime, Sender, Slot};
 
+/// So many attempts are made one after another, and then others have a turn: they may be of a kind that never waits.
+const MOST_IN_A_ROW: u32 = 64;
+
 /// What all attempts of a run are made with.
 pub(super) struct Means {
     pub(super) fetch: Arc<dyn Fetch>,
     pub(super) sender: Sender<Message>,
     /// What happens on the way is told.
     pub(super) verbose: bool,
+    /// Where the loop's state lies while the loop waits.
+    pub(super) desk: Desk,
 }
 
 /// An attempt that is to be made in a slot.
@@ -55,8 +61,19 @@ impl Task {
         runtime.spawn(|| task.run()).map_err(|error| (error, again))
     }
 
-    /// Makes the attempt, and says that it is over.
+    /// Makes the attempt, and then those that come next.
     pub(super) fn run(self) {
+        let (means, mut next) = (Arc::clone(&self.means), Some(self));
+        for in_a_row in 1.. {
+            let Some(finished) = next.map(Task::attempt) else { return };
+            if in_a_row == MOST_IN_A_ROW {
+                return means.sender.send(Message::Finished(finished));
+            }
+            next = means.settle(finished);
+        }
+    }
+
+    fn attempt(self) -> Finished {
         let bounded = self.bounded();
         let request = bounded.as_ref().unwrap_or(&self.request);
         let mut attempt = survive(&*self.means.fetch, request, &self.slot, self.tracer(), self.started);
@@ -67,11 +84,7 @@ impl Task {
         if let Some(bounded) = bounded {
             name_limit(&mut attempt, bounded.limits.max_time, &self.request);
         }
-        self.means.sender.send(Message::Finished(Finished {
-            request: self.request,
-            slot: self.slot,
-            attempt,
-        }));
+        Finished { request: self.request, slot: self.slot, attempt }
     }
 
     /// The request with no more time than is left for all its tries; `None` where that is no less than it has.

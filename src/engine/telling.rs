@@ -165,6 +165,11 @@ impl Teller {
         Some(*self.leaves_at.get_or_insert(now + PATIENCE))
     }
 
+    /// Whether a batch has begun of which nobody knows yet when it leaves.
+    pub(super) fn begins(&mut self, now: Instant) -> bool {
+        self.leaves_at.is_none() && self.leaves_at(now).is_some()
+    }
+
     /// Lets the batch leave when its time has come.
     pub(super) fn flush_when_due(&mut self, now: Instant) {
         if self.leaves_at.is_some_and(|at| at <= now) {

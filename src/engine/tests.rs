@@ -3,11 +3,13 @@
 //! Knows events and the order they come in. Refuses to measure: what must come first is waited for.
 
 use std::collections::HashMap;
+use std::panic;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::*;
 use crate::config::{Concurrency, Mode};
+use crate::event::Scribe;
 use crate::http::Tracer;
 use crate::request::{RetryMaxTime, RetryPolicy};
 use crate::schedule::samples::request_with;
@@ -24,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Clone, Copy)]
 enum Answer {
     Bytes(u64),
+    /// The same after a wait, during which the loop waits too.
+    Slow(u64),
     Status(u16),
     /// A status with a `Retry-After`.
     Busy(u16, &'static str),
@@ -84,6 +88,11 @@ impl Fetch for Table {
                 (response.status, response.size_delivered) = (Some(200), bytes);
                 None
             }
+            Answer::Slow(bytes) => {
+                slot.park(Some(Instant::now() + 5 * MILLI));
+                (response.status, response.size_delivered) = (Some(200), bytes);
+                None
+            }
             Answer::Status(code) => {
                 response.status = Some(code);
                 Some(status(code))
@@ -119,11 +128,12 @@ struct Run {
     fail_fast: bool,
     table: Arc<Table>,
     requests: Vec<Arc<Request>>,
+    scribe: Option<Box<dyn Scribe>>,
 }
 
 impl Run {
     fn new(mode: Mode, table: &Arc<Table>) -> Run {
-        Run { mode, jobs: 1, fail_fast: false, table: Arc::clone(table), requests: Vec::new() }
+        Run { mode, jobs: 1, fail_fast: false, table: Arc::clone(table), requests: Vec::new(), scribe: None }
     }
 
     fn jobs(mut self, jobs: u32) -> Run {
@@ -163,13 +173,14 @@ impl Run {
         let schedule = Schedule::new(&concurrency);
         let credits = Arc::new(Credits::new());
         let fetch: Arc<dyn Fetch> = self.table;
-        let Parts { engine, sender, batches, .. } =
+        let Parts { mut root, sender, batches, .. } =
             Engine::assemble(&runtime, fetch, schedule, credits, orders, info);
         sender.send(Message::Listed(
             self.requests.into_iter().map(|request| crate::plan::Listed::Request(request).into()).collect(),
         ));
         sender.send(Message::EndOfList(None));
-        runtime.start_root(move || engine.run(std::iter::empty())).unwrap();
+        self.scribe.into_iter().for_each(|scribe| root.employ(scribe));
+        runtime.start_root(move || root.run(std::iter::empty())).unwrap();
         let (watched, watchdog) = mpsc::channel::<()>();
         let for_watchdog = sender.clone();
         std::thread::spawn(move || {
@@ -379,5 +390,57 @@ fn a_bug_in_one_try_is_not_tried_again() {
         let table = Table::new(&[("a", &[Answer::Panic]), ("b", &[Answer::Bytes(1)])]);
         let events = Run::new(mode, &table).ask("a", policy(3, MILLI)).ask("b", policy(3, MILLI)).events();
         assert_eq!((table.times("a"), summary(&events).internal, summary(&events).passed), (1, 1, 1));
+    }
+}
+
+#[test]
+fn those_who_pass_go_on_with_the_next_one_by_themselves() {
+    for mode in MODES {
+        let table = Table::new(&[("a", &[Answer::Slow(5)]), ("b", &[Answer::Slow(5), Answer::Status(404)])]);
+        let mut run = Run::new(mode, &table).jobs(3);
+        for n in 0..300 {
+            run = run.ask(if n % 2 == 0 { "a" } else { "b" }, policy(0, MILLI));
+        }
+        let events = run.events();
+        assert_eq!((summary(&events).passed, summary(&events).failed), (151, 149), "{mode:?}");
+        assert_eq!(summary(&events).most_in_flight, if mode == Mode::Sync { 1 } else { 3 });
+        assert_eq!(
+            outcomes(&events).iter().map(|o| o.subject.urlnum).collect::<Vec<_>>(),
+            Vec::from_iter(0..300)
+        );
+    }
+}
+
+/// Its first outcome is too much for it.
+struct Broken;
+
+impl Scribe for Broken {
+    fn tell(&mut self, _: &Outcome) -> bool {
+        panic::resume_unwind(Box::new("quietly"))
+    }
+
+    fn is_empty(&self) -> bool {
+        true
+    }
+
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    fn take(&mut self) -> crate::event::Lines {
+        unreachable!("nothing was written")
+    }
+}
+
+#[test]
+fn a_bug_in_the_engine_ends_the_run_whoever_was_at_it() {
+    for mode in MODES {
+        for answer in [Answer::Bytes(5), Answer::Slow(5)] {
+            let table = Table::new(&[("a", &[answer])]);
+            let mut run = Run::new(mode, &table).ask("a", policy(0, MILLI)).ask("a", policy(0, MILLI));
+            run.scribe = Some(Box::new(Broken));
+            let events = run.events();
+            assert!(!matches!(events.last(), Some(Event::RunFinished(_))), "{mode:?}");
+        }
     }
 }

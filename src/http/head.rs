@@ -204,6 +204,10 @@ fn extra(
     headers: &[httparse::Header<'_>],
     asked: Asked,
 ) -> Option<Box<Extra>> {
+    let has_none = fields.content_encoding.first.or(fields.location.first).or(fields.retry_after).is_none();
+    if has_none && !asked.wants_headers {
+        return None;
+    }
     let extra = Extra {
         content_encoding: if asked.wants_coding { joined(&fields.content_encoding) } else { None },
         retry_after: fields.retry_after.filter(|_| status >= 400).map(retry_after),

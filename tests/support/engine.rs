@@ -103,11 +103,11 @@ impl Run {
         let fetch = fetch(&runtime);
         let schedule = Schedule::new(&self.concurrency);
         let credits = Arc::new(Credits::new());
-        let Parts { engine, sender, batches, .. } =
+        let Parts { root, sender, batches, .. } =
             Engine::assemble(&runtime, fetch, schedule, credits, self.orders, info);
         sender.send(Message::Listed(listed.into_iter().map(Into::into).collect()));
         sender.send(Message::EndOfList(None));
-        runtime.start_root(move || engine.run(std::iter::empty())).expect("a root");
+        runtime.start_root(move || root.run(std::iter::empty())).expect("a root");
         Running { batches: Some(batches), log: Log::default() }
     }
 }
