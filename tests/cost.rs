@@ -13,8 +13,8 @@ use crate::support::wire::certificate;
 
 /// User instructions for a keep-alive request over http and https, all threads, from the line of the list to the line
 /// on stdout (x86-64, 2026-11).
-const HTTP_INSTRUCTIONS: u64 = 17_800;
-const HTTPS_INSTRUCTIONS: u64 = 30_000;
+const HTTP_INSTRUCTIONS: u64 = 14_200;
+const HTTPS_INSTRUCTIONS: u64 = 26_800;
 
 /// Calls beside one send and one recv: the selector and the wake-ups of threads, of which one serves many requests
 /// unless every answer comes alone, as under strace. 634 were reached with 10 jobs; how many come together is the
