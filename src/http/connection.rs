@@ -2,7 +2,7 @@
 //!
 //! Knows connecting, the handshake, bytes, and whether an end was in good order. Refuses to know HTTP.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -44,13 +44,12 @@ pub(super) struct Connection {
     is_drained: bool,
 }
 
-/// The TLS side: rustls, and bytes that it wants sent. Nothing here waits, so all of it goes deep.
+/// The TLS side. Nothing here waits, so all of it goes deep.
 struct Session {
     rustls: ClientConnection,
     verified: bool,
     /// The certificates that were refused.
     refused: Vec<CertificateDer<'static>>,
-    pending: Vec<u8>,
     is_drained: bool,
     /// What ended TLS behind bytes that are to be read first.
     fault: Option<io::Error>,
@@ -335,8 +334,7 @@ impl Session {
     #[inline(never)]
     fn begin(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Box<Session>, rustls::Error> {
         let rustls = ClientConnection::new(config, name)?;
-        let (refused, pending) = (Vec::new(), Vec::new());
-        Ok(Box::new(Session { rustls, verified: false, refused, pending, is_drained: true, fault: None }))
+        Ok(Box::new(Session { rustls, verified: false, refused: Vec::new(), is_drained: true, fault: None }))
     }
 
     fn handshake_step(&mut self, socket: &Socket) -> io::Result<Step> {
@@ -411,16 +409,11 @@ impl Session {
         self.flush(socket)
     }
 
-    /// Sends what rustls wants sent, in one piece: its records are gathered first.
+    /// Sends what rustls wants sent; it keeps what there is no room for.
     fn flush(&mut self, socket: &Socket) -> io::Result<()> {
         while self.rustls.wants_write() {
-            self.rustls.write_tls(&mut self.pending)?;
+            self.rustls.write_tls(&mut Wire { socket, is_drained: &mut self.is_drained })?;
         }
-        while !self.pending.is_empty() {
-            let sent = socket.send(&self.pending)?;
-            self.pending.drain(..sent);
-        }
-        self.pending = Vec::new();
         Ok(())
     }
 }
@@ -430,7 +423,7 @@ fn is_end(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
-/// The socket as rustls reads from it.
+/// The socket as rustls reads from it and writes to it.
 struct Wire<'s> {
     socket: &'s Socket,
     is_drained: &'s mut bool,
@@ -441,6 +434,26 @@ impl Read for Wire<'_> {
         let count = self.socket.recv(buf)?;
         *self.is_drained = count < buf.len();
         Ok(count)
+    }
+}
+
+impl Write for Wire<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.socket.send(buf)
+    }
+
+    /// One piece of several records, such as the last ones of a handshake, as small ones would wait for each other.
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        if let [one] = bufs {
+            return self.socket.send(one);
+        }
+        let mut piece = Vec::new();
+        bufs.iter().for_each(|buf| piece.extend_from_slice(buf));
+        self.socket.send(&piece)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
