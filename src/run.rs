@@ -96,7 +96,8 @@ pub fn run(config: &Config, mut streams: Streams) -> Result<ExitStatus, Refused>
         fail_fast: config.run.fail_fast,
         allow_empty: config.run.allow_empty,
         deadline: config.limits.deadline,
-        verbose: config.output.verbosity >= Verbosity::Verbose || config.output.progress,
+        starts: config.output.verbosity >= Verbosity::Verbose || config.output.progress,
+        verbose: config.output.verbosity >= Verbosity::Verbose,
         slo: config.run.slo.clone(),
         until_pass: config.run.until_pass,
     };

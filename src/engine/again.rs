@@ -43,7 +43,7 @@ impl Engine {
     }
 
     fn tell_retry(&mut self, request: &Request, attempts: &[Box<Attempt>], wait: Duration) {
-        if let Some(last) = attempts.last().filter(|_| self.orders.verbose) {
+        if let Some(last) = attempts.last().filter(|_| self.orders.starts) {
             let (subject, attempt) = (Arc::clone(&request.subject), last.clone());
             self.teller.tell(Event::Retrying { subject, attempt, wait });
         }

@@ -40,6 +40,11 @@ impl Desk {
 impl Means {
     /// An attempt is over. Gives the one that is to be made next by the one who made it, if there is one.
     pub(super) fn settle(&self, finished: Finished) -> Option<Task> {
+        if self.verbose {
+            // What was told on its way is a message that the loop may not have read yet, and comes first.
+            self.sender.send(Message::Finished(finished));
+            return None;
+        }
         let mut books = self.desk.books();
         let Some(engine) = books.as_mut().filter(|engine| engine.is_plain(&finished)) else {
             drop(books);

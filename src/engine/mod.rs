@@ -68,7 +68,9 @@ pub struct Orders {
     pub fail_fast: bool,
     /// The run as a whole; `None` = no limit.
     pub deadline: Option<Duration>,
-    /// Starts are told, and what happens on the way.
+    /// Starts are told, and that something is tried again.
+    pub starts: bool,
+    /// What happens on the way is told too.
     pub verbose: bool,
     /// Nothing to fetch is nothing to warn of.
     pub allow_empty: bool,
@@ -281,7 +283,7 @@ impl Engine {
         let Waiting { request, earlier, .. } = waiting;
         let attempt = u32::try_from(earlier.len()).unwrap_or(u32::MAX).saturating_add(1);
         slot.occupy(Arc::clone(&request.subject), attempt, now);
-        if self.orders.verbose {
+        if self.orders.starts {
             self.teller.tell(Event::Started(Arc::clone(&request.subject)));
         }
         let in_flight = u32::try_from(self.schedule.in_flight()).unwrap_or(u32::MAX);

@@ -70,7 +70,7 @@ impl Table {
 }
 
 impl Fetch for Table {
-    fn fetch(&self, request: &Request, slot: &Arc<Slot>, _: Tracer) -> Box<Attempt> {
+    fn fetch(&self, request: &Request, slot: &Arc<Slot>, tracer: Tracer) -> Box<Attempt> {
         let mut attempt = Attempt::begin_boxed(Instant::now());
         let host = &*request.subject.host;
         let n = {
@@ -112,6 +112,7 @@ impl Fetch for Table {
             Answer::Panic => panic!("made up"),
         };
         attempt.timings.total = attempt.started.elapsed();
+        tracer.into_iter().for_each(|tracer| tracer(Trace::Wire("the end".to_owned())));
         attempt
     }
 }
@@ -126,6 +127,7 @@ struct Run {
     mode: Mode,
     jobs: u32,
     fail_fast: bool,
+    verbose: bool,
     table: Arc<Table>,
     requests: Vec<Arc<Request>>,
     scribe: Option<Box<dyn Scribe>>,
@@ -133,7 +135,8 @@ struct Run {
 
 impl Run {
     fn new(mode: Mode, table: &Arc<Table>) -> Run {
-        Run { mode, jobs: 1, fail_fast: false, table: Arc::clone(table), requests: Vec::new(), scribe: None }
+        let (table, requests) = (Arc::clone(table), Vec::new());
+        Run { mode, jobs: 1, fail_fast: false, verbose: false, table, requests, scribe: None }
     }
 
     fn jobs(mut self, jobs: u32) -> Run {
@@ -168,7 +171,8 @@ impl Run {
             processes: 1,
             mode: self.mode,
         };
-        let orders = Orders { fail_fast: self.fail_fast, verbose: true, ..Orders::default() };
+        let (fail_fast, verbose) = (self.fail_fast, self.verbose);
+        let orders = Orders { fail_fast, verbose, starts: true, ..Orders::default() };
         let info = RunInfo { started: Instant::now(), ..crate::record::samples::run() };
         let schedule = Schedule::new(&concurrency);
         let credits = Arc::new(Credits::new());
@@ -196,10 +200,11 @@ impl Run {
     }
 }
 
-/// What happened, in short: `+0` started, `~0` tried again, `=0 pass` over.
+/// What happened, in short: `+0` started, `0 the end` on its way, `~0` tried again, `=0 pass` over.
 fn story(events: &[Event]) -> Vec<String> {
     let tell = |event: &Event| match event {
         Event::Started(subject) => Some(format!("+{}", subject.urlnum)),
+        Event::Trace(subject, Trace::Wire(line)) => Some(format!("{} {line}", subject.urlnum)),
         Event::Retrying { subject, .. } => Some(format!("~{}", subject.urlnum)),
         Event::Finished(outcome) => Some(format!("={} {}", outcome.subject.urlnum, outcome.kind.as_str())),
         _ => None,
@@ -408,6 +413,22 @@ fn those_who_pass_go_on_with_the_next_one_by_themselves() {
             outcomes(&events).iter().map(|o| o.subject.urlnum).collect::<Vec<_>>(),
             Vec::from_iter(0..300)
         );
+    }
+}
+
+#[test]
+fn what_happens_on_the_way_is_told_before_what_it_came_to_and_before_the_next_start() {
+    for mode in MODES {
+        let table = Table::new(&[("a", &[Answer::Slow(5)]), ("b", &[Answer::Slow(5), Answer::Status(404)])]);
+        let mut run = Run::new(mode, &table);
+        run.verbose = true;
+        let events =
+            ["a", "b", "a", "b"].iter().fold(run, |run, host| run.ask(host, policy(0, MILLI))).events();
+        let told = (0..4).flat_map(|n| {
+            let kind = if n == 3 { "fail" } else { "pass" };
+            [format!("+{n}"), format!("{n} the end"), format!("={n} {kind}")]
+        });
+        assert_eq!(story(&events), told.collect::<Vec<_>>(), "{mode:?}");
     }
 }
 
