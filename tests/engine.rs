@@ -12,7 +12,7 @@ use greenfetch::event::Stop;
 use greenfetch::exit::{ExitStatus, Told, exit_status};
 use greenfetch::outcome::{Class, Failure, Kind, Phase};
 use greenfetch::request::Request;
-use greenfetch::runtime::{Answer, Wake};
+use greenfetch::runtime::{Answer, Slot, Wake};
 
 use crate::support::PATIENCE;
 use crate::support::engine::{CONCURRENT, Log, MODES, Run, Tally, park_for_ever};
@@ -90,6 +90,38 @@ fn the_first_failure_ends_what_is_parked_and_what_waits() {
     }
 }
 
+/// One that fails has woken one that passes, which has its turn before the loop: no third is begun by it.
+#[test]
+fn who_passes_after_a_failure_begins_nothing_before_the_loop_has_heard_of_that() {
+    let begun = Tally::default();
+    let (by_table, parked) = (begun.clone(), Mutex::new(None::<Arc<Slot>>));
+    let table = move |request: &Request, slot: &Arc<Slot>| {
+        by_table.add();
+        match path(request) {
+            "/passes" => {
+                *parked.lock().unwrap() = Some(Arc::clone(slot));
+                while slot.park(None) != Wake::Woken {}
+                Ok(())
+            }
+            "/fails" => {
+                // The loop waits by then.
+                slot.yield_through_selector();
+                let passes = parked.lock().unwrap().take();
+                passes.expect("it was begun before").wake();
+                Err(Failure::new(Class::Closed, Phase::Wait, "by the peer"))
+            }
+            _ => Ok(()),
+        }
+    };
+    let urls = ["passes", "fails", "1", "2"].map(|path| format!("http://a.test/{path}"));
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let log = Run::new(Mode::Coroutines, 2).fail_fast().start(&urls, |_| table).finish();
+    let cancelled = |n: u8| format!("/{n} cancelled (queue): another URL failed (--fail-fast)");
+    let failed = "/fails closed (wait): by the peer".to_owned();
+    assert_eq!(log.told(), [failed, cancelled(1), cancelled(2), "/passes pass".to_owned()]);
+    assert_eq!((begun.add(), log.summary.passed), (3, 1), "nothing more was started");
+}
+
 #[test]
 fn one_after_another_the_first_failure_leaves_the_rest_untouched() {
     let begun = Tally::default();
@@ -116,7 +148,7 @@ const DEADLINES: [Duration; 4] =
 fn the_deadline_ends_every_wait_and_tells_what_was_parked() {
     for mode in MODES {
         let urls = ["http://a.test/1", "http://a.test/2", "http://a.test/3"];
-        let table = |_: &Request, slot: &Arc<greenfetch::runtime::Slot>| park_for_ever(slot);
+        let table = |_: &Request, slot: &Arc<Slot>| park_for_ever(slot);
         let in_flight = if mode == Mode::Sync { 1 } else { 2 };
         let all_parked = DEADLINES.into_iter().any(|deadline| {
             let log = Run::new(mode, 2).deadline(deadline).start(&urls, |_| table).finish();
@@ -174,7 +206,7 @@ fn who_does_not_listen_holds_up_no_fetch() {
         let urls = ["http://a.test/"; 1000];
         let done = Tally::default();
         let by_table = done.clone();
-        let table = move |_: &Request, slot: &Arc<greenfetch::runtime::Slot>| {
+        let table = move |_: &Request, slot: &Arc<Slot>| {
             assert_eq!(slot.park(Some(Instant::now())), Wake::Late);
             by_table.add();
             Ok(())

@@ -16,23 +16,31 @@ use super::{Engine, Message};
 use crate::runtime::deep;
 use crate::schedule::Next;
 
-/// Where the loop's state lies while the loop waits; `None` while it works.
+/// Where the loop's state lies while the loop waits.
 #[derive(Default)]
-pub(super) struct Desk(Mutex<Option<Box<Engine>>>);
+pub(super) struct Desk(Mutex<Books>);
+
+#[derive(Default)]
+struct Books {
+    /// `None` while the loop works.
+    engine: Option<Box<Engine>>,
+    /// Something is on its way to the loop that may end the run: nobody starts anything before it has heard of that.
+    is_called: bool,
+}
 
 impl Desk {
     /// The loop is about to wait.
     pub(super) fn lay(&self, engine: Box<Engine>) {
-        *self.books() = Some(engine);
+        *self.books() = Books { engine: Some(engine), is_called: false };
     }
 
     /// The loop goes on; `None` when a step of it went wrong meanwhile.
     pub(super) fn take(&self) -> Option<Box<Engine>> {
-        self.books().take()
+        self.books().engine.take()
     }
 
     /// Held without a wait, so that nobody waits for it for long.
-    fn books(&self) -> MutexGuard<'_, Option<Box<Engine>>> {
+    fn books(&self) -> MutexGuard<'_, Books> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -46,7 +54,10 @@ impl Means {
             return None;
         }
         let mut books = self.desk.books();
-        let Some(engine) = books.as_mut().filter(|engine| engine.is_plain(&finished)) else {
+        let is_called = books.is_called;
+        let engine = books.engine.as_mut().filter(|engine| !is_called && engine.is_plain(&finished));
+        let Some(engine) = engine else {
+            books.is_called = true;
             drop(books);
             self.sender.send(Message::Finished(finished));
             return None;
@@ -54,7 +65,7 @@ impl Means {
         // It goes deeper than a fetch that waits.
         let step = panic::catch_unwind(AssertUnwindSafe(|| deep(|| engine.pass_on(finished))));
         step.unwrap_or_else(|_| {
-            *books = None;
+            books.engine = None;
             self.sender.send(Message::Look);
             None
         })
