@@ -25,7 +25,8 @@ pub(super) fn is_http(word: &str) -> bool {
 fn after_http(word: &str) -> Option<&str> {
     ["http://", "https://"].iter().find_map(|prefix| {
         let start = word.get(..prefix.len())?;
-        start.eq_ignore_ascii_case(prefix).then(|| &word[prefix.len()..])
+        // To compare without case looks at one byte after another.
+        (start == *prefix || start.eq_ignore_ascii_case(prefix)).then(|| &word[prefix.len()..])
     })
 }
 
