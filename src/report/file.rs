@@ -64,6 +64,10 @@ impl ReportFile {
     /// What the system says.
     pub(super) fn begin(path: &Path, in_place: InPlace<'_>) -> io::Result<ReportFile> {
         let target = follow(path)?;
+        // std drops what ends a folder's name, and a file would get it.
+        if target.as_os_str().as_encoded_bytes().ends_with(b"/") {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
         match fs::metadata(&target) {
             Ok(there) if there.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
             Ok(there) if there.is_file() && !is_a_stream_of_ours(path) => {
@@ -249,6 +253,14 @@ mod tests {
         written(&link, "x");
         assert!(link.is_symlink() && dir.path().join("sub/new").is_file());
         assert!(ReportFile::begin(&circle, &refuse).is_err());
+    }
+
+    #[test]
+    fn what_is_written_as_a_folder_is_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let begun = ReportFile::begin(&dir.path().join("reports/"), &refuse);
+        assert_eq!(begun.err().map(|error| error.kind()), Some(io::ErrorKind::IsADirectory));
+        assert!(names(dir.path()).is_empty());
     }
 
     #[test]
