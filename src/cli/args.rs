@@ -127,7 +127,7 @@ pub(super) struct ConcurrencyArgs {
     #[arg(alias = "parallel-max-host", value_parser = Typed(value::parse_per_host))]
     pub(super) per_host: Option<Limit<u32>>,
     /// Starts, as N/s or N/m [default: no limit]
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = Typed(value::parse_rate))]
+    #[arg(long, value_name = "RATE", allow_hyphen_values = true, value_parser = Typed(value::parse_rate))]
     pub(super) rate: Option<Limit<Duration>>,
     /// coroutines, threads or sync [default: coroutines]
     ///
@@ -168,7 +168,8 @@ pub(super) struct ConcurrencyArgs {
 #[command(next_help_heading = "Request")]
 pub(super) struct RequestArgs {
     /// Method [default: GET; with -d POST, -I HEAD]
-    #[arg(short = 'X', long, value_name = "METHOD", alias = "method", value_parser = Typed(value::parse_method))]
+    #[arg(short = 'X', long, value_name = "METHOD", alias = "method", allow_hyphen_values = true)]
+    #[arg(value_parser = Typed(value::parse_method))]
     pub(super) request: Option<Method>,
     /// Add 'K: V', remove 'K:', send empty 'K;'
     ///
@@ -337,7 +338,8 @@ pub(super) struct RunArgs {
     /// over, counted from the start, no round begins, and what does not pass then has failed with what was last seen. A
     /// failure that may not be sent again (POST), or a line that is no URL, ends the waiting. -m and --retry count per
     /// round. Rounds begin when the list has ended; all that is not settled is kept in memory.
-    #[arg(long, hide_short_help = true, value_name = "D[,N]", value_parser = Typed(until_pass::parse_until_pass))]
+    #[arg(long, hide_short_help = true, value_name = "D[,N]", allow_hyphen_values = true)]
+    #[arg(value_parser = Typed(until_pass::parse_until_pass))]
     pub(super) until_pass: Option<UntilPass>,
     /// Nothing to fetch is exit 0, not 3
     #[arg(long, hide_short_help = true)]
@@ -354,7 +356,8 @@ pub(super) struct RunArgs {
     /// Numbers of jobs, by commas. After the run its times are replayed without a network, with the limits per host and
     /// the pace that it had, and the knee is named: where more jobs save little. Nothing is said of a run that was
     /// bound by the processor.
-    #[arg(long, hide_short_help = true, value_name = "JOBS,...", value_parser = Typed(value::parse_what_if))]
+    #[arg(long, hide_short_help = true, value_name = "JOBS,...", allow_hyphen_values = true)]
+    #[arg(value_parser = Typed(value::parse_what_if))]
     pub(super) what_if: Option<WhatIf>,
     /// For --what-if: a run that is over, none is made
     ///
@@ -396,7 +399,8 @@ pub(super) struct RunArgs {
     ///
     /// By a hash of the URL that is the same on every machine and in every version. A part with nothing in it is exit 0
     /// if the others have something.
-    #[arg(long, value_name = "I/N", hide_short_help = true, value_parser = Typed(value::parse_shard))]
+    #[arg(long, value_name = "I/N", hide_short_help = true, allow_hyphen_values = true)]
+    #[arg(value_parser = Typed(value::parse_shard))]
     pub(super) shard: Option<Shard>,
     /// Print the list as understood, send nothing
     ///

@@ -244,6 +244,7 @@ pub(super) fn parse_text(text: &str) -> Result<String, String> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::testing::complaint;
     use super::*;
 
     #[test]
@@ -310,6 +311,14 @@ mod tests {
             assert!(
                 parse_jobs(bad).is_err() && parse_per_host(bad).is_err() && parse_max_redirs(bad).is_err()
             );
+        }
+    }
+
+    #[test]
+    fn a_value_that_begins_with_a_minus_is_its_options_own() {
+        for option in ["--rate", "--shard", "--until-pass", "--what-if", "--request"] {
+            let said = complaint(&["demo", option, "-1/2"]);
+            assert!(said.starts_with(&format!("greenfetch: {option}: ")), "{said}");
         }
     }
 
