@@ -212,7 +212,8 @@ fn a_list_that_is_wrong_or_empty_is_no_comparison() {
         .stdout("")
         .stderr_has("-:1")
         .status(2);
-    Greenfetch::new().args(["--compare"]).list_text("# nothing\n").stdout("").stderr("").status(3);
+    let nothing = "greenfetch: warning: nothing to fetch: the list is empty\n";
+    Greenfetch::new().args(["--compare"]).list_text("# nothing\n").stdout("").stderr(nothing).status(3);
     Greenfetch::new().args(["--compare", "--allow-empty"]).list_text("").stdout("").stderr("").status(0);
 }
 

@@ -113,7 +113,7 @@ fn compare(
         .map_err(|refusal| Refused::List(spool.with_names(&refusal.to_string())))?;
     let n_urls = list.entries().unwrap_or(0);
     if n_urls == 0 {
-        return Ok(if config.run.allow_empty { ExitStatus::Pass } else { ExitStatus::Empty });
+        return Ok(nothing(config, &mut streams));
     }
     refuse_what_is_not_idempotent(list, config, &spool)?;
     let drawings = Drawings::begin(&config.output, &report::as_it_is).map_err(Refused::because)?;
@@ -170,6 +170,18 @@ fn draw(drawings: Drawings, lanes: &[Lane], streams: &mut Streams, config: &Conf
         write(streams, config, format!("\n{text}").as_bytes())
     };
     ExitStatus::worst([status, written])
+}
+
+/// There is nothing to compare, and it is said as of any run.
+fn nothing(config: &Config, streams: &mut Streams) -> ExitStatus {
+    if config.run.allow_empty {
+        return ExitStatus::Pass;
+    }
+    if config.output.verbosity != Verbosity::Silent {
+        // Nothing is left to say it to when this fails.
+        let _ = writeln!(streams.stderr, "greenfetch: warning: nothing to fetch: the list is empty");
+    }
+    ExitStatus::Empty
 }
 
 /// With `-qq` nothing is said, as of any run.
