@@ -213,3 +213,17 @@ fn the_deadline_of_the_run_comes_before_the_end_of_the_waiting() {
         .stderr_has("; last seen in round ")
         .status(124);
 }
+
+#[test]
+fn who_rests_between_rounds_is_unfinished() {
+    for mode in MODES {
+        let origin = Origin::start().script("/busy", Script::status(503));
+        let running = waiting(mode, "0").list([origin.url("/busy")]).spawn();
+        running.wait_for_stderr("round 3: ");
+        running.signal(libc::SIGUSR1);
+        running.wait_for_stderr("greenfetch: 1 URL unfinished: backoff 1; the next try in ");
+        running.signal(libc::SIGINT);
+        let finished = running.finish();
+        assert_eq!(finished.signal, Some(libc::SIGINT), "{}", finished.story);
+    }
+}

@@ -181,7 +181,8 @@ impl Engine {
         self.order_more();
         let now = Instant::now();
         let round_at = self.rounds.as_ref().and_then(|rounds| rounds.wakes_at(now));
-        self.view.post(&self.schedule.backlog());
+        let backlog = self.schedule.backlog();
+        self.view.post(&self.rounds.as_ref().map_or(backlog, |rounds| rounds.backlog(&backlog)));
         [wake_at, round_at, self.teller.leaves_at(now), self.deadline_at].into_iter().flatten().min()
     }
 

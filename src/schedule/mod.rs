@@ -53,7 +53,7 @@ pub enum Next {
 pub struct Backlog {
     /// For a slot, or for a host's limit: first tries mostly.
     pub queued: usize,
-    /// For the time of a try.
+    /// For the time of a try, or of a round.
     pub asleep: usize,
     /// When the first of these wakes; `None` when there is none.
     pub wakes_at: Option<Instant>,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Backlog;
 use crate::config::UntilPass;
 use crate::event::Round;
 use crate::outcome::{Attempts, Class, Failure, Outcome};
@@ -40,6 +41,8 @@ pub struct Rounds {
     in_a_row: u32,
     number: u32,
     open: BTreeMap<u64, Open>,
+    /// How many of these were asked in this round and have not answered yet.
+    asked: usize,
     rests_until: Option<Instant>,
     /// Why not everything can pass any more.
     hopeless: Option<String>,
@@ -69,6 +72,7 @@ impl Rounds {
             in_a_row: until_pass.in_a_row,
             number: 1,
             open: BTreeMap::new(),
+            asked: 0,
             rests_until: None,
             hopeless: None,
             stopped: false,
@@ -105,13 +109,14 @@ impl Rounds {
     /// The tries of this round at a request are over. `Some` when that settles it.
     pub fn take(&mut self, request: &Arc<Request>, attempts: Attempts, now: Instant) -> Option<Outcome> {
         let urlnum = request.subject.urlnum;
+        self.answered(urlnum);
         let failure = attempts.last().and_then(|last| last.failure.as_ref());
         let class = failure.map(|failure| failure.class);
         let is_lost = attempts.last().is_some_and(|last| last.is_lost);
         let is_cut = class == Some(Class::Timeout) && self.is_over(now);
         match (class, self.open.get_mut(&urlnum)) {
             (None, Some(open)) if open.passes + 1 < self.in_a_row && !self.stopped => {
-                (open.passes, open.is_asked) = (open.passes + 1, false);
+                open.passes += 1;
                 return None;
             }
             (None, _) => {}
@@ -122,10 +127,7 @@ impl Rounds {
                 return Some(self.settled(urlnum, request, attempts));
             }
             // The run's own limit cut it short: that says nothing about the URL.
-            (Some(_), Some(open)) if is_cut => {
-                open.is_asked = false;
-                return None;
-            }
+            (Some(_), Some(_)) if is_cut => return None,
             (Some(_), _) if self.stopped => {}
             (Some(class), _) if !may_pass(request, class, is_lost) => {
                 if !request.subject.soft {
@@ -145,6 +147,20 @@ impl Rounds {
         Outcome { round: Some(self.number), ..Outcome::new(Arc::clone(&request.subject), attempts) }
     }
 
+    /// It waits for its next round, unless it is settled.
+    fn answered(&mut self, urlnum: u64) {
+        if let Some(open) = self.open.get_mut(&urlnum).filter(|open| open.is_asked) {
+            open.is_asked = false;
+            self.asked -= 1;
+        }
+    }
+
+    /// What waits, with those that wait for their next round.
+    pub fn backlog(&self, others: &Backlog) -> Backlog {
+        let wakes_at = [others.wakes_at, self.rests_until].into_iter().flatten().min();
+        Backlog { asleep: others.asleep + self.open.len() - self.asked, wakes_at, ..*others }
+    }
+
     fn keep(&mut self, request: &Arc<Request>, seen: Attempts) {
         let request = Arc::clone(request);
         let open = Open { seen_in: self.number, passes: 0, is_asked: false, request, seen };
@@ -153,9 +169,8 @@ impl Rounds {
 
     /// One that was to be asked, and is not as the time is over; with its tries of this round, if there were any.
     pub fn leave(&mut self, request: &Arc<Request>, earlier: Attempts) {
-        if earlier.is_empty() {
-            self.open.get_mut(&request.subject.urlnum).into_iter().for_each(|open| open.is_asked = false);
-        } else {
+        self.answered(request.subject.urlnum);
+        if !earlier.is_empty() {
             self.keep(request, earlier);
         }
     }
@@ -197,6 +212,7 @@ impl Rounds {
     fn begin(&mut self) -> Vec<Arc<Request>> {
         self.rests_until = None;
         self.number = self.number.saturating_add(1);
+        self.asked = self.open.len();
         let asked = self.open.values_mut().map(|open| {
             open.is_asked = true;
             Arc::clone(&open.request)

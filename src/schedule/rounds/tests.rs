@@ -230,3 +230,27 @@ fn a_waiting_one_is_left_with_what_it_came_to() {
     assert_eq!(kinds(&left), [(0, Kind::Fail, Some(1)), (1, Kind::Fail, Some(2))]);
     assert_eq!(left[1].failure().map(|failure| failure.phase), Some(Phase::Wait));
 }
+
+#[test]
+fn who_waits_for_a_round_is_part_of_what_waits() {
+    let (mut rounds, now) = rounds(60, 2);
+    let [one, other] = [0, 1].map(|n| request(n, "a.test"));
+    let others = Backlog { queued: 3, asleep: 1, wakes_at: Some(now + 60 * SECOND) };
+    assert_eq!(rounds.backlog(&others), others);
+    for request in [&one, &other] {
+        assert!(came_to(&mut rounds, request, Some(Class::Status), now).is_none());
+    }
+    assert_eq!(rounds.backlog(&others).asleep, 3);
+    let Course::Ended(round) = rounds.course(40, now, 0) else { panic!("two are open") };
+    let resting = Backlog { queued: 0, asleep: 2, wakes_at: Some(now + round.wait) };
+    assert_eq!(rounds.backlog(&Backlog::default()), resting);
+
+    assert!(matches!(rounds.course(40, now + round.wait, 0), Course::Begin(_)));
+    assert_eq!(rounds.backlog(&Backlog::default()), Backlog::default(), "both are asked");
+    assert!(came_to(&mut rounds, &one, None, now).is_none(), "not often enough");
+    assert_eq!(rounds.backlog(&Backlog::default()).asleep, 1);
+    rounds.leave(&other, Vec::new());
+    assert_eq!(rounds.backlog(&Backlog::default()).asleep, 2);
+    assert_eq!(rounds.stop().len(), 2);
+    assert_eq!(rounds.backlog(&Backlog::default()), Backlog::default());
+}
