@@ -120,3 +120,32 @@ fn shards_make_a_whole_and_one_that_is_missing_is_said() {
     let half = Greenfetch::new().args(["report", "--json", &shards[0]]).spawn().finish();
     assert!(half.stderr.contains("shard 2/2 are missing"), "{}", half.story);
 }
+
+#[test]
+fn what_failed_comes_back_from_results_as_far_as_they_know_it() {
+    let (origin, dir) = (origin(), tempfile::tempdir().unwrap());
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let cut = origin.url("/cut");
+    let again = |list: String| {
+        let run = Greenfetch::new()
+            .args(["--report".to_owned(), format!("json={}", path("results"))])
+            .args(["--failed", &path("own")])
+            .list_text(&list)
+            .spawn()
+            .finish();
+        assert_eq!(run.status, Some(1), "{}", run.story);
+        Greenfetch::new().args(["report", &path("results"), "--failed", &path("told")]).spawn().finish()
+    };
+
+    let known =
+        again(format!("{cut} name=\"a \\\"b\\\" $${{c}}\" tag=\"x\" tag=\"y\"\nHEAD {cut}?$${{NAME}}\n"));
+    assert_eq!((known.status, known.stderr.as_str()), (Some(0), ""), "{}", known.story);
+    let [own, told] = ["own", "told"].map(|name| fs::read_to_string(path(name)).unwrap());
+    assert_eq!(own, told);
+
+    let poorer = again(format!("{cut}\n{} body*=other\nPOST {cut} data=x\n", origin.url("/ok")));
+    let words =
+        "greenfetch: warning: --failed: results have no checks, headers and bodies to send, which 2 of these";
+    assert!(poorer.stderr.starts_with(words), "{}", poorer.story);
+    assert_eq!(poorer.status, Some(0), "{}", poorer.story);
+}

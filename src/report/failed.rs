@@ -8,8 +8,8 @@ use crate::sanitize::{escape, shorten};
 /// So much of a cause stands in the comment.
 const MOST_CAUSE: usize = 300;
 
-/// An entry under a comment that says why; empty for what passed or is soft. Without the entry as a list has it, its
-/// method and URL.
+/// An entry under a comment that says why; empty for what passed or is soft. Without the entry as a list has it, what
+/// its record knows of it: method, URL, name and tags.
 pub(super) fn entry(record: &Record, again: Option<&str>) -> String {
     let Some(error) = record.error.as_ref().filter(|_| record.outcome != "soft") else {
         return String::new();
@@ -21,13 +21,28 @@ pub(super) fn entry(record: &Record, again: Option<&str>) -> String {
     format!("# {}: {}\n{}\n", escape(&place), escape(&words), entry.trim_end_matches('\n'))
 }
 
-/// What is no URL comes back as it was, to be the same failure again.
+/// What is no URL comes back as it was, to be the same failure again; `${` is none of a variable any more.
 fn line(record: &Record) -> String {
-    let url = escape(&record.url);
-    match record.method.as_str() {
-        "GET" => url.into_owned(),
-        method => format!("{method} {url}"),
+    let mut line = match record.method.as_str() {
+        "GET" => String::new(),
+        method => format!("{method} "),
+    };
+    line.push_str(&escape(&literal(&record.url)));
+    let name = record.name.iter().map(|name| ("name", name));
+    for (key, value) in name.chain(record.tags.iter().map(|tag| ("tag", tag))) {
+        line.push_str(&format!(" {key}=\"{}\"", escape(&quoted(&literal(value)))));
     }
+    line
+}
+
+fn literal(text: &str) -> String {
+    text.replace("${", "$${")
+}
+
+/// What stands between double quotes in a list.
+fn quoted(text: &str) -> String {
+    let text = text.replace('\\', "\\\\").replace('"', "\\\"");
+    text.replace('\n', "\\n").replace('\t', "\\t")
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ pub fn report(
     let summary = summary(&all, &run);
     let mut records: Vec<Record> = all.into_iter().flat_map(|results| results.records).collect();
     records.sort_by_key(|record| record.urlnum);
+    warnings.extend(config.output.failed.as_ref().and_then(|_| without_their_settings(&records)));
 
     let written = report::write_again(&config.output, run, &records, &summary, in_place)?;
     let mut status = if written.complaints.is_empty() { ExitStatus::Pass } else { ExitStatus::Write };
@@ -84,6 +85,16 @@ fn doubled(all: &[Results]) -> Option<String> {
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     (count > 0)
         .then(|| format!("{}{more} stand in several of these results, and count each time", named.join(", ")))
+}
+
+/// Entries that are to be fetched again otherwise than they were: results have no checks, as a list writes them, no
+/// headers and no bodies, and what failed for a check would pass.
+fn without_their_settings(records: &[Record]) -> Option<String> {
+    let failed = records.iter().filter(|record| matches!(&*record.outcome, "fail" | "cancelled"));
+    let poorer = failed.filter(|record| !record.checks.is_empty() || record.size_upload > 0).count();
+    (poorer > 0).then(|| {
+        format!("--failed: results have no checks, headers and bodies to send, which {poorer} of these entries had; the run's own --failed has them")
+    })
 }
 
 /// Shards of which others are here, and which are not.
