@@ -2,12 +2,13 @@
 //!
 //! Knows files, standard input and operands. Refuses to know the grammar's every corner: `src/list` tests itself.
 
+use std::fs;
 use std::io::Write as _;
 
 use serde_json::Value;
 
 use crate::support::origin::Origin;
-use crate::support::script::Script;
+use crate::support::script::{Gate, Script, Steps as _};
 use crate::support::table::came_to;
 use crate::support::{Greenfetch, sys};
 
@@ -305,7 +306,7 @@ fn a_fifo_is_read_like_standard_input() {
     let fifo = dir.path().join("fifo");
     sys::make_fifo(&fifo);
     // Opened for both, a FIFO does not wait for its other end, which a run that fails would never open.
-    let pipe = std::fs::OpenOptions::new().read(true).write(true).open(&fifo);
+    let pipe = fs::OpenOptions::new().read(true).write(true).open(&fifo);
     let mut pipe = pipe.expect("a FIFO");
     let mut running = Greenfetch::new().operand(&fifo).spawn();
     writeln!(pipe, "{}", origin.url("/a")).expect("a FIFO that is read");
@@ -371,4 +372,27 @@ fn a_check_that_a_name_takes_with_its_line_is_warned_of() {
              its own\n",
         )
         .status(0);
+}
+
+#[test]
+fn a_list_that_becomes_shorter_while_it_is_read_does_not_pass() {
+    for mode in ["sync", "threads", "coroutines"] {
+        let gate = Gate::new();
+        let origin = Origin::start()
+            .script("/first", Script::ok("hello").wait_for(&gate))
+            .script("/next", Script::ok("hello"));
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("list");
+        let (first, next) =
+            (origin.url("/first"), format!("{} name={}\n", origin.url("/next"), "n".repeat(1000)));
+        fs::write(&path, format!("{first}\n{}", next.repeat(1000))).expect("a list");
+        let run = Greenfetch::new().args(["--mode", mode, "-j", "1"]).operand(&path).spawn();
+        origin.wait_for_requests("/first", 1);
+        fs::write(&path, "").expect("a shorter one");
+        gate.open();
+        let finished = run.finish();
+        assert!(finished.stderr.contains("changed while it was read: "), "{}", finished.story);
+        assert!(finished.stderr.contains(" of 1001 entries are left"), "{}", finished.story);
+        assert_eq!(finished.status, Some(2), "{}", finished.story);
+    }
 }

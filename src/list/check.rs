@@ -30,13 +30,17 @@ pub fn check(operands: &[Operand], reading: &Reading) -> Result<List, Refusal> {
     let mut inputs = Vec::new();
     for (index, operand) in operands.iter().enumerate() {
         let position = u32::try_from(index + 1).unwrap_or(u32::MAX);
+        let before = census.entries;
         let read = Input::new(operand, position).and_then(|input| {
             let scope = Scope::of(&input, reading, &defaults);
             census.input(&mut walker, &input, scope)?;
             Ok(input)
         });
         match read {
-            Ok(input) => inputs.push(input),
+            Ok(input) => {
+                inputs.push(input);
+                census.of_each.push(census.entries - before);
+            }
             Err(error) => census.refusal.files.push(error),
         }
     }
@@ -46,6 +50,8 @@ pub fn check(operands: &[Operand], reading: &Reading) -> Result<List, Refusal> {
 #[derive(Default)]
 struct Census {
     entries: u64,
+    /// The same of each input; of streams none.
+    of_each: Vec<u64>,
     has_streams: bool,
     hosts: Hosts,
     refusal: Refusal,
@@ -75,7 +81,7 @@ impl Census {
             return Err(self.refusal);
         }
         let entries = (!self.has_streams).then_some(self.entries);
-        Ok(list.counted(entries, self.hosts.several))
+        Ok(list.counted(entries, self.of_each, self.hosts.several))
     }
 }
 

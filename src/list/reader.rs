@@ -111,7 +111,8 @@ where
     /// An input that breaks off leaves the others to be read.
     fn read_all(&mut self, list: &List) -> Result<(), Closed> {
         let mut walker = Walker::new(&list.reading);
-        for input in &list.inputs {
+        for (index, input) in list.inputs.iter().enumerate() {
+            let before = self.urlnum;
             let mut scope = Scope::of(input, &list.reading, &list.defaults);
             let result = match input {
                 Input::Url { url, location } => {
@@ -125,13 +126,22 @@ where
                 faults => self.troubles.push(format!("list errors on {}: {faults}", input.called())),
             }
             match result {
-                Ok(()) => {}
+                Ok(()) => self.miss(list.of_each.get(index), self.urlnum - before, input),
                 Err(Halt::Broken(error)) => self.troubles.push(error.to_string()),
                 Err(Halt::Closed) => return Err(Closed),
             }
         }
         self.flush();
         Ok(())
+    }
+
+    /// Entries that went since the input was checked: nobody else would say that they were not fetched.
+    fn miss(&mut self, checked: Option<&u64>, came: u64, input: &Input) {
+        if let Some(checked) = checked.filter(|checked| **checked > came) {
+            let name = input.called();
+            self.troubles
+                .push(format!("{name} changed while it was read: {came} of {checked} entries are left"));
+        }
     }
 
     fn pay(&mut self) -> Result<(), Closed> {

@@ -44,16 +44,19 @@ pub struct List {
     /// Of `--defaults`.
     pub(super) defaults: Arc<[Setting]>,
     entries: Option<u64>,
+    /// How many each input had when it was checked; of streams none.
+    pub(super) of_each: Vec<u64>,
     several_hosts: bool,
 }
 
 impl List {
     pub(super) fn of(inputs: Vec<Input>, reading: &Reading, defaults: Arc<[Setting]>) -> List {
-        List { inputs, reading: reading.clone(), defaults, entries: None, several_hosts: false }
+        let of_each = Vec::new();
+        List { inputs, reading: reading.clone(), defaults, entries: None, of_each, several_hosts: false }
     }
 
-    pub(super) fn counted(self, entries: Option<u64>, several_hosts: bool) -> List {
-        List { entries, several_hosts, ..self }
+    pub(super) fn counted(self, entries: Option<u64>, of_each: Vec<u64>, several_hosts: bool) -> List {
+        List { entries, of_each, several_hosts, ..self }
     }
 
     /// How many entries there are, lines without a URL included; `None` when a part of them is only known as it comes.
@@ -303,6 +306,20 @@ mod tests {
         let (changed, gone) = (paths[0].display(), paths[1].display());
         let expected = format!("list errors on {changed}: 1; cannot read {gone}: No such file or directory");
         assert_eq!(end, Some(expected));
+    }
+
+    #[test]
+    fn entries_that_went_since_they_were_checked_are_missed() {
+        let dir = tempfile::tempdir().unwrap();
+        let list = file(&dir, "list", b"https://a/\nhttps://b/\nwords\n");
+        let operands = [Operand::Url("https://o/".into()), Operand::File(list.clone())];
+        for (left, missed) in [("https://a/\n", Some("1 of 3")), ("", Some("0 of 3")), ("a\nb\nc\nd", None)] {
+            fs::write(&list, "https://a/\nhttps://b/\nwords\n").unwrap();
+            let checked = super::super::check(&operands, &Reading::default()).unwrap();
+            fs::write(&list, left).unwrap();
+            let said = |of| format!("{} changed while it was read: {of} entries are left", list.display());
+            assert_eq!(all(start(checked)).1, missed.map(said), "{left:?}");
+        }
     }
 
     #[test]
