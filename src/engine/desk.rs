@@ -84,7 +84,8 @@ impl Engine {
         let now = Instant::now();
         let next = self.next_task(now);
         self.order_more();
-        // The loop waits for what it knew of when it began to.
+        // The loop waits for what it knew of when it began to. Whatever else has become due, it sees when the batch leaves
+        // in which this outcome is told.
         let has_news = self.teller.begins(now) || next.is_none();
         if has_news {
             self.means.sender.send(Message::Look);
