@@ -251,3 +251,26 @@ fn an_answer_behind_redirects_says_whose_it_was() {
         )
         .status(1);
 }
+
+#[test]
+fn reports_and_annotations_say_whose_answer_it_was_too() {
+    let origin =
+        Origin::start().script("/from", Script::redirect(302, "/to")).script("/to", Script::status(503));
+    let dir = tempfile::tempdir().unwrap();
+    let reports = ["junit", "html"].map(|kind| dir.path().join(kind));
+    let asked =
+        reports.iter().zip(["junit", "html"]).map(|(path, kind)| format!("{kind}={}", path.display()));
+    let run = Greenfetch::new()
+        .args(["--ci".to_owned(), "github".to_owned()])
+        .args(asked.flat_map(|report| ["--report".to_owned(), report]))
+        .list([origin.url("/from")])
+        .spawn()
+        .finish();
+    let led_to = format!("got 503, redirected to {}", origin.url("/to"));
+    let annotation = run.stderr.lines().find(|line| line.starts_with("::error ")).unwrap_or_default();
+    assert!(annotation.ends_with(&led_to), "{}", run.story);
+    for path in reports {
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(&led_to), "{}: {text}", path.display());
+    }
+}

@@ -84,14 +84,19 @@ fn line(outcome: &Outcome, failure: &Failure, page: &mut Page) {
     }
 }
 
-/// Whose answer it was, where the listed URL led elsewhere; a redirect that failed says so itself.
 fn redirected(outcome: &Outcome, failure: &Failure, page: &mut Page) {
+    if let Some(url) = led_to(outcome, failure) {
+        page.push(", redirected to ");
+        page.escaped(&url);
+    }
+}
+
+/// Whose answer it was, where the listed URL led elsewhere; a redirect that failed says so itself.
+pub(super) fn led_to(outcome: &Outcome, failure: &Failure) -> Option<String> {
     let seen = &outcome.last().response;
     let has_led_elsewhere = !seen.redirects.is_empty() && failure.class != Class::Redirect;
-    if let Some(url) = seen.url_effective.as_ref().filter(|_| has_led_elsewhere) {
-        page.push(", redirected to ");
-        page.escaped(&sanitize::shorten(&sanitize::mask_userinfo(url.as_str()), CAUSE_CHARS));
-    }
+    let url = seen.url_effective.as_ref().filter(|_| has_led_elsewhere)?;
+    Some(sanitize::shorten(&sanitize::mask_userinfo(url.as_str()), CAUSE_CHARS).into_owned())
 }
 
 /// `urls.txt:7: URL: `.

@@ -8,6 +8,7 @@ use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
 
 use super::Teller;
+use super::failures::led_to;
 use super::file::reason;
 use super::page::Page;
 use crate::config::Github;
@@ -121,7 +122,8 @@ fn annotate(command: &str, place: &str, words: &str, page: &mut Page) {
 fn words(outcome: &Outcome, failure: &Failure) -> String {
     let why = cause(failure);
     let why = shorten(&why, CAUSE_CHARS);
-    format!("{}: {} ({}): {why}", outcome.subject.listed, failure.class, failure.phase)
+    let led_to = led_to(outcome, failure).map(|url| format!(", redirected to {url}")).unwrap_or_default();
+    format!("{}: {} ({}): {why}{led_to}", outcome.subject.listed, failure.class, failure.phase)
 }
 
 /// `escapeData` of the toolkit; `%` first.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::timeline::Lane;
-use crate::outcome::Kind;
+use crate::outcome::{Class, Kind};
 use crate::record::{AttemptRecord, Phases, Record, RunRecord, SummaryRecord, Word, seconds_since_1970};
 use crate::sanitize::shorten;
 
@@ -118,17 +118,23 @@ impl RowFailure {
     fn of(record: &Record) -> Option<RowFailure> {
         let error = record.error.as_ref()?;
         let cause = record.errormsg.as_deref().unwrap_or(&error.message);
-        Some(RowFailure {
-            class: error.class.clone(),
-            phase: error.phase.clone(),
-            cause: boxed(cause, MOST_CAUSE),
-        })
+        let led_elsewhere = record.num_redirects > 0 && &*error.class != Class::Redirect.as_str();
+        let cause = match record.url_effective.as_deref().filter(|_| led_elsewhere) {
+            Some(url) => boxed(&redirected(cause, url), MOST_CAUSE),
+            None => boxed(cause, MOST_CAUSE),
+        };
+        Some(RowFailure { class: error.class.clone(), phase: error.phase.clone(), cause })
     }
 
     /// `connect (connect): 10.0.0.1:443 refused`, raw.
     pub(super) fn words(&self) -> String {
         format!("{} ({}): {}", self.class, self.phase, self.cause)
     }
+}
+
+/// Whose answer it was, where the listed URL led elsewhere; a redirect that failed says so itself.
+fn redirected(cause: &str, url: &str) -> String {
+    format!("{}, redirected to {url}", shorten(cause, MOST_CAUSE / 2))
 }
 
 fn boxed(text: &str, most: usize) -> Box<str> {
@@ -161,7 +167,7 @@ pub(super) mod samples {
     use crate::config::{Config, Operand};
     use crate::event::Summary;
     use crate::exit::ExitStatus;
-    use crate::outcome::{Class, Failure, Outcome, Phase};
+    use crate::outcome::{Failure, Outcome, Phase};
     use crate::record::Tally;
     use crate::record::samples::{at, attempt, outcome, passed, run, subject};
     use crate::response::TlsFacts;
