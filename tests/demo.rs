@@ -79,7 +79,7 @@ fn what_many_urls_wait_for_is_told_and_an_interrupt_ends_them_all() {
     let running = Greenfetch::new().args(["demo", "--many", "5000"]).with_summary().spawn();
     running.wait_for_thread("signals");
     let origin = running.children();
-    origin.iter().for_each(|origin| sys::kill(*origin, libc::SIGSTOP));
+    origin.iter().for_each(|origin| sys::stop(*origin));
     running.signal(libc::SIGUSR1);
     running.wait_for_stderr(" unfinished");
     running.signal(libc::SIGINT);

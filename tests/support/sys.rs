@@ -23,6 +23,15 @@ pub(crate) fn kill(pid: u32, signal: i32) {
     assert_eq!(result, 0, "kill {pid} {signal}: {}", io::Error::last_os_error());
 }
 
+/// Has a process stand still, and waits until all of its threads do: on another processor they go on for a moment.
+pub(crate) fn stop(pid: u32) {
+    kill(pid, libc::SIGSTOP);
+    let is_stopped = |task: fs::DirEntry| state(&task.path()).is_none_or(|state| state == 'T');
+    while !fs::read_dir(format!("/proc/{pid}/task")).expect("it is there").flatten().all(is_stopped) {
+        std::thread::yield_now();
+    }
+}
+
 /// Sends a signal to a process that may have ended, which is no fault here.
 pub(crate) fn kill_if_there(pid: u32, signal: i32) {
     let pid = libc::pid_t::try_from(pid).expect("a pid fits");
@@ -141,8 +150,13 @@ impl Held {
 
 /// By the letter behind the thread's name (proc(5)). One that has ended waits for nothing any more.
 fn waits(task: &Path) -> bool {
+    state(task).is_none_or(|state| state == 'S')
+}
+
+/// Whether a thread runs or waits, by its letter (proc(5)); `None` of one that has ended.
+fn state(task: &Path) -> Option<char> {
     let stat = fs::read_to_string(task.join("stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('S'))
+    stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next())
 }
 
 impl Drop for Held {
