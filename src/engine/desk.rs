@@ -2,7 +2,7 @@
 //!
 //! While the loop waits, its state lies here. Most attempts pass, and then their outcome is told and the next one begins
 //! where the last one ended, on the same stack while it is warm: without a message, a wake-up of the loop and a switch to
-//! and fro, which took a fifth of what a small request takes (2026-11). What is not as plain as that goes to the loop.
+//! and fro, which took a tenth of our own part of a small request (2026-11). What is not as plain as that goes to the loop.
 //!
 //! Knows what is plain, and when the loop has to look up. Refuses to start anything: it gives the next task to whoever
 //! asks.

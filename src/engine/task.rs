@@ -1,6 +1,6 @@
-//! What runs in a slot: one attempt, whatever becomes of it, and one message.
+//! What runs in a slot: an attempt, whatever becomes of it, and those that follow.
 //!
-//! Knows how an attempt is begun, bounded and survived. Refuses to know what follows it.
+//! Knows how an attempt is begun, bounded and survived. Refuses to know what is next (`desk`).
 
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
