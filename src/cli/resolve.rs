@@ -2,7 +2,8 @@
 //!
 //! Knows which options exclude each other and which variables have a say. Refuses to know how an option is written.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::args::{Args, ConcurrencyArgs, ConnectionArgs, LimitsArgs, OutputArgs, RunArgs};
 use super::ci::{self, CiChoice};
@@ -15,7 +16,7 @@ use super::value::{ColorChoice, Limit};
 use super::{Environment, UsageError};
 use crate::config::{
     Concurrency, Config, Connection, Family, Given, Limits, MEASURES_VARIABLE, MOST_SOCKET_PATH_BYTES, Mode,
-    Operand, Output, Proxies, Run, Verbosity,
+    Operand, Output, Proxies, Run, TimelineTo, Verbosity,
 };
 
 /// What was typed means this, or cannot be meant.
@@ -33,7 +34,32 @@ pub(super) fn resolve(args: Args, operands: Vec<Operand>, env: &Environment) -> 
     };
     until_pass::check(&config)?;
     refuse_what_is_read_once(&config)?;
+    refuse_to_replace_a_list(&config)?;
     Ok(config)
+}
+
+/// A report that is written in place of what it was made of would be the end of that.
+fn refuse_to_replace_a_list(config: &Config) -> Result<(), UsageError> {
+    let file = |operand: &Operand| match operand {
+        Operand::File(path) => fs::canonicalize(path).ok().filter(|path| path.is_file()),
+        _ => None,
+    };
+    let lists: Vec<PathBuf> = config.operands.iter().filter_map(file).collect();
+    let reports = config.output.reports.iter().map(|report| ("--report", &report.path));
+    let timelines = config.output.timelines.iter().filter_map(|to| match to {
+        TimelineTo::Svg(path) | TimelineTo::Html(path) => Some(("--timeline", path)),
+        TimelineTo::Terminal => None,
+    });
+    for (option, path) in reports.chain(timelines) {
+        if fs::canonicalize(path).is_ok_and(|path| lists.contains(&path)) {
+            let name = shown_path(path.as_os_str());
+            return Err(UsageError::option(
+                option,
+                format!("{name} is read in this run, and would be replaced"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// What a shell's `<(…)` names is there for one reader.
@@ -286,6 +312,24 @@ mod tests {
             let words: Vec<&str> = line.split(' ').collect();
             assert!(complaint(&words).contains("leave one out"), "{line}");
         }
+    }
+
+    #[test]
+    fn a_list_is_not_replaced_by_what_is_told_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let list = dir.path().join("list.svg");
+        fs::write(&list, "https://a/\n").unwrap();
+        std::os::unix::fs::symlink(&list, dir.path().join("link.svg")).unwrap();
+        let (list, link) = (list.display(), dir.path().join("link.svg"));
+        let link = link.display();
+        for (operand, option) in [
+            (list.to_string(), format!("--report=junit={list}")),
+            (list.to_string(), format!("--timeline={link}")),
+            (link.to_string(), format!("--timeline={list}")),
+        ] {
+            assert!(complaint(&[&operand, &option]).contains(" is read in this run"), "{operand} {option}");
+        }
+        config(&format!("{list} --report=junit={list}.xml --failed={list}"));
     }
 
     #[test]
