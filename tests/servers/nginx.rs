@@ -74,7 +74,7 @@ fn a_kill_in_the_middle_of_a_run_leaves_a_record_for_each_url() {
     for mode in ["threads", "coroutines"] {
         let server = start();
         let mut killed = false;
-        let running = server.many().run_and_after_every(700, mode, || {
+        let running = server.many().run_and_after_every(1, mode, || {
             if !std::mem::replace(&mut killed, true) {
                 server.kill_all();
             }
@@ -85,7 +85,8 @@ fn a_kill_in_the_middle_of_a_run_leaves_a_record_for_each_url() {
         assert!(records.iter().enumerate().all(|(n, record)| record["urlnum"] == n), "one for each");
         assert_eq!(records.len(), MANY);
         let failed: Vec<&Value> = records.iter().filter(|record| record["outcome"] != "pass").collect();
-        assert!(failed.len() > 1000, "only {} failed", failed.len());
+        // Those whose records nobody reads are 4096 and those in flight: then nothing more is started.
+        assert!(failed.len() > 100, "only {} failed", failed.len());
         for record in failed {
             let class = &record["error"]["class"];
             assert!(class == "connect" || class == "closed", "{record}");
